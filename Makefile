@@ -1,0 +1,48 @@
+# The commands of this project. Each installs what it lacks first (scripts/setup) and says so.
+
+.DEFAULT_GOAL := help
+VENV := .venv/bin
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
+	  while IFS="$$(printf '\t')" read -r name what; do printf '  make %-18s %s\n' "$$name" "$$what"; done
+
+.PHONY: build
+build: ## build/sqlite_efs.so, build/sqlite-efs and .venv/ with both Python packages
+	@scripts/setup build
+	@scripts/build release sqlite_efs sqlite-efs
+
+.PHONY: demo
+demo: build ## build, then serve the polls site on http://127.0.0.1:8000
+	@scripts/demo
+
+.PHONY: test
+test: build ## all tests but the slow ones
+	@scripts/setup test
+	@$(VENV)/python scripts/run-tests
+
+.PHONY: test-unit test-asan test-tsan test-python test-slow test-django-full
+test-unit: build ## the unit tests only
+test-asan: build ## the unit tests with AddressSanitizer and UndefinedBehaviorSanitizer
+test-tsan: build ## the unit tests with ThreadSanitizer
+test-python: build ## what is under tests/ only, against the built extension
+test-slow: build ## the long versions of the tests under tests/
+test-django-full: build ## Django's whole own test suite on this ENGINE
+test-unit test-asan test-tsan test-python test-slow test-django-full:
+	@scripts/setup test
+	@$(VENV)/python scripts/run-tests $(@:test-%=%)
+
+.PHONY: lint
+lint: ## formatting, clang-tidy, ruff, shellcheck, the layers
+	@scripts/setup build lint
+	@$(VENV)/python scripts/lint
+
+.PHONY: format
+format: ## put every file into the project's format
+	@scripts/setup build lint
+	@$(VENV)/python scripts/lint --fix
+
+.PHONY: clean
+clean: ## remove what was built (.venv/ stays)
+	rm -rf build build-asan build-tsan .cache .ruff_cache .pytest_cache
