@@ -15,7 +15,7 @@ build: ## build/sqlite_efs.so, build/sqlite-efs and .venv/ with both Python pack
 
 .PHONY: demo
 demo: build ## build, then serve the polls site on http://127.0.0.1:8000
-	@scripts/demo
+	@demo/run
 
 .PHONY: test
 test: build ## all tests but the slow ones
