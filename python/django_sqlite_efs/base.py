@@ -1,0 +1,72 @@
+"""Django's sqlite3 backend, whose files are opened through the engine of sqlite_efs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlite_efs
+from django.core.signals import request_finished
+from django.db.backends.sqlite3 import base as stock
+from django.db.utils import DatabaseErrorWrapper
+from django.utils.functional import cached_property
+
+from . import conf, names
+from .client import DatabaseClient
+from .creation import DatabaseCreation
+
+
+class EngineErrorWrapper(DatabaseErrorWrapper):
+    """Turns sqlite3's errors into Django's, with the engine's sentence in the message.
+
+    Django runs every call of the driver inside this: connect, execute, fetch, commit, rollback, close.
+    """
+
+    def __enter__(self) -> None:
+        sqlite_efs.clear_error()
+
+    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
+        if isinstance(exc_value, self.wrapper.Database.Error):
+            sqlite_efs.explain(exc_value)
+        super().__exit__(exc_type, exc_value, traceback)
+
+
+class DatabaseWrapper(stock.DatabaseWrapper):
+    client_class = DatabaseClient
+    creation_class = DatabaseCreation
+
+    def get_connection_params(self) -> dict[str, Any]:
+        options = conf.read_options(self.alias, self.settings_dict["OPTIONS"])
+        lock_parameters = conf.read_lock_parameters()
+        params = super().get_connection_params()
+        for name in conf.OWN_OPTIONS:
+            params.pop(name, None)
+        if self.is_in_memory_db():
+            # Lives in this process only: SQLite itself serves it, and waits by itself.
+            params["timeout"] = options.timeout
+            own_commands = options.init_commands if options.has_own_init_commands else ()
+        else:
+            parameters = {"timeout": options.timeout, **lock_parameters}
+            if options.cache_mib is not None:
+                parameters["cache_mib"] = options.cache_mib
+            params["database"] = names.engine_uri(self.alias, self.settings_dict["NAME"], parameters)
+            params["timeout"] = sqlite_efs.BUSY_TIMEOUT_S
+            own_commands = options.init_commands
+        self.init_commands = [*own_commands, *self.init_commands]
+        return params
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        if not self.is_in_memory_db():
+            sqlite_efs.load()
+        return super().get_new_connection(conn_params)
+
+    @cached_property
+    def wrap_database_errors(self) -> EngineErrorWrapper:
+        return EngineErrorWrapper(self)
+
+
+def _release_leases(**_kwargs: Any) -> None:
+    # Other machines need not wait for this one's next request. A lease that a transaction uses stays.
+    sqlite_efs.release()
+
+
+request_finished.connect(_release_leases, dispatch_uid="django_sqlite_efs.release")

@@ -1,0 +1,194 @@
+"""Finds the engine (sqlite_efs.so), registers its VFS with this process's SQLite, and asks it what went wrong."""
+
+from __future__ import annotations
+
+import _sqlite3
+import ctypes
+import os
+import sqlite3
+import threading
+from pathlib import Path
+
+_FILE_NAME = "sqlite_efs.so"
+_REGISTER = "sqlite3_sqliteefs_init"
+_REGISTER_AS_DEFAULT = "sqlite3_efs_default_init"
+
+# What SQLite says with only a few words and the engine can explain. Left out are codes such as CONSTRAINT and ERROR,
+# whose own text is complete and which do not come from the storage.
+_EXPLAINED_CODES = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_NOLFS,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+
+
+class _Engine:
+    """The loaded shared object. These calls wait for nothing but `release`, so only that one gives up the GIL."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        quick = ctypes.PyDLL(path)
+        self.clear_error = quick.sqlite_efs_clear_error
+        self.clear_error.argtypes, self.clear_error.restype = (), None
+        self.last_error = quick.sqlite_efs_last_error
+        self.last_error.argtypes, self.last_error.restype = (), ctypes.c_char_p
+        self.release = ctypes.CDLL(path).sqlite_efs_release
+        self.release.argtypes, self.release.restype = (), ctypes.c_int
+
+
+class _Process:
+    """What this process has loaded. A forked child has it too: the registered VFS is in its memory."""
+
+    def __init__(self) -> None:
+        self.engine: _Engine | None = None
+        self.is_default = False
+        self.renew_lock()
+
+    def renew_lock(self) -> None:
+        self.loading = threading.Lock()
+
+    def has_loaded(self, default: bool) -> bool:
+        return self.engine is not None and (self.is_default or not default)
+
+
+_process = _Process()
+# Another thread of the parent may have held the lock; that thread does not exist in the child.
+os.register_at_fork(after_in_child=_process.renew_lock)
+
+
+def loadable_path() -> str:
+    """The path of sqlite_efs.so, for `.load`, load_extension() and other programs."""
+    chosen = os.environ.get("SQLITE_EFS_LIBRARY")
+    if chosen:
+        if not Path(chosen).is_file():
+            raise sqlite3.OperationalError(
+                f"the environment variable SQLITE_EFS_LIBRARY names {chosen}, which is not a file; "
+                f"let it name {_FILE_NAME}, or unset it"
+            )
+        return str(Path(chosen).absolute())
+    package = Path(__file__).resolve().parent
+    places = [package / _FILE_NAME, package.parent.parent / "build" / _FILE_NAME]
+    for place in places:
+        if place.is_file():
+            return str(place)
+    raise sqlite3.OperationalError(
+        f"{_FILE_NAME} is neither at {places[0]} nor at {places[1]}; build it with `make build`, "
+        "or let the environment variable SQLITE_EFS_LIBRARY name it"
+    )
+
+
+def load(default: bool = False) -> None:
+    """Registers the VFS `efs` for the whole process. May be called again, from any thread, and after a fork.
+
+    With default=True it also becomes the default VFS: live files opened by a plain name are then served by the engine,
+    and all other files as before. That cannot be undone in this process.
+    """
+    if _process.has_loaded(default):
+        return
+    with _process.loading:
+        if not _process.has_loaded(default):
+            _load(default)
+
+
+def _load(default: bool) -> None:
+    path = loadable_path()
+    try:
+        engine = _Engine(path)
+    except (OSError, AttributeError) as error:
+        raise sqlite3.OperationalError(
+            f"{path} cannot be loaded: {error}; rebuild it on this machine with `make build`"
+        ) from error
+    entry_point = _REGISTER_AS_DEFAULT if default else _REGISTER
+    if hasattr(sqlite3.Connection, "enable_load_extension"):
+        _register_by_load_extension(path, entry_point)
+    else:
+        _register_by_auto_extension(path, entry_point, _sqlite_behind_python())
+    _check_registered(path)
+    _process.engine, _process.is_default = engine, default
+
+
+def _register_by_load_extension(path: str, entry_point: str) -> None:
+    connection = sqlite3.connect(":memory:")
+    try:
+        connection.enable_load_extension(True)
+        # As SQL, because the method takes an entry point only from Python 3.12 on.
+        connection.execute("SELECT load_extension(?, ?)", (path, entry_point))
+    finally:
+        connection.close()
+
+
+def _sqlite_behind_python() -> ctypes.CDLL:
+    """The library that Python's sqlite3 module calls: a symbol look-up from _sqlite3 also reaches what it links to."""
+    return ctypes.CDLL(getattr(_sqlite3, "__file__", None))
+
+
+def _register_by_auto_extension(path: str, entry_point: str, sqlite: ctypes.CDLL) -> None:
+    """For a Python without enable_load_extension (pyenv, AWS Lambda): SQLite runs the entry point as it connects."""
+    try:
+        add, cancel, has_option = (
+            sqlite.sqlite3_auto_extension,
+            sqlite.sqlite3_cancel_auto_extension,
+            sqlite.sqlite3_compileoption_used,
+        )
+    except AttributeError as error:
+        raise _no_way("the SQLite library inside it cannot be reached from outside") from error
+    if has_option(b"OMIT_LOAD_EXTENSION"):
+        raise _no_way("its SQLite was built without extensions")
+    function = ctypes.cast(getattr(ctypes.CDLL(path), entry_point), ctypes.c_void_p)
+    add(function)
+    try:
+        sqlite3.connect(":memory:").close()
+    finally:
+        cancel(function)
+
+
+def _no_way(reason: str) -> sqlite3.NotSupportedError:
+    return sqlite3.NotSupportedError(
+        f"this Python's sqlite3 module has no enable_load_extension, and {reason}, so {_FILE_NAME} cannot be "
+        "loaded; use a Python whose sqlite3 module allows extensions or links to libsqlite3 dynamically (Debian's does)"
+    )
+
+
+def _check_registered(path: str) -> None:
+    try:
+        sqlite3.connect("file::memory:?vfs=efs", uri=True).close()
+    except sqlite3.Error as error:
+        raise _no_way(
+            f"{path} registered itself with another SQLite library than the one Python uses ({error})"
+        ) from error
+
+
+def release() -> int:
+    """Gives back every writer's lease of this process that no transaction is using; returns how many."""
+    return _process.engine.release() if _process.engine is not None else 0
+
+
+def last_error() -> str:
+    """What the engine said last in this thread, with file and remedy; "" if it had nothing to say."""
+    return (_process.engine.last_error() or b"").decode(errors="replace") if _process.engine is not None else ""
+
+
+def clear_error() -> None:
+    """Forgets this thread's last_error(): whoever calls this before an operation reads no older text after it."""
+    if _process.engine is not None:
+        _process.engine.clear_error()
+
+
+def explain(error: sqlite3.Error) -> None:
+    """Adds the engine's sentence to the message of an error that was just raised in this thread."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None or code & 0xFF not in _EXPLAINED_CODES:
+        return
+    sentence = last_error()
+    message = str(error)
+    if sentence and sentence not in message:
+        error.args = (f"{message}: {sentence}", *error.args[1:])
