@@ -2,6 +2,7 @@
 
 .DEFAULT_GOAL := help
 VENV := .venv/bin
+export JOBS ?= $(shell nproc)
 
 .PHONY: help
 help: ## this list
@@ -22,16 +23,20 @@ test: build ## all tests but the slow ones
 	@scripts/setup test
 	@$(VENV)/python scripts/run-tests
 
-.PHONY: test-unit test-asan test-tsan test-python test-slow test-django-full
+.PHONY: test-unit test-asan test-tsan test-python test-slow
 test-unit: build ## the unit tests only
 test-asan: build ## the unit tests with AddressSanitizer and UndefinedBehaviorSanitizer
 test-tsan: build ## the unit tests with ThreadSanitizer
 test-python: build ## what is under tests/ only, against the built extension
-test-slow: build ## the long versions of the tests under tests/
-test-django-full: build ## Django's whole own test suite on this ENGINE
-test-unit test-asan test-tsan test-python test-slow test-django-full:
+test-slow: build ## the tests under tests/ that take minutes each
+test-unit test-asan test-tsan test-python test-slow:
 	@scripts/setup test
 	@$(VENV)/python scripts/run-tests $(@:test-%=%)
+
+.PHONY: test-django-full
+test-django-full: build ## every test of Django's own, on the stock backend and on ours, compared
+	@scripts/setup test
+	@$(VENV)/python tests/django/suite.py --all --parallel $(JOBS)
 
 .PHONY: lint
 lint: ## formatting, clang-tidy, ruff, shellcheck, the layers
