@@ -1,7 +1,5 @@
 from demosite.roles import is_viewer
 from django.contrib import admin
-from django.db.models import Sum
-from django.db.models.functions import Coalesce
 
 from .models import Ballot, Choice, Question
 
@@ -16,21 +14,20 @@ class ChoiceInline(admin.TabularInline):
 @admin.register(Question)
 class QuestionAdmin(admin.ModelAdmin):
     list_display = ("question_text", "pub_date", "closes_at", "published", "total_votes")
-    list_filter = ("pub_date",)
     date_hierarchy = "pub_date"
     search_fields = ("question_text",)
     inlines = (ChoiceInline,)
 
     def get_queryset(self, request):
-        return super().get_queryset(request).annotate(_total_votes=Coalesce(Sum("choices__votes"), 0))
+        return super().get_queryset(request).with_totals()
 
-    @admin.display(boolean=True, ordering="pub_date")
+    @admin.display(description="public", boolean=True, ordering="pub_date")
     def published(self, question) -> bool:
         return question.is_published
 
-    @admin.display(description="votes", ordering="_total_votes")
+    @admin.display(description="votes", ordering="total_votes")
     def total_votes(self, question) -> int:
-        return question._total_votes
+        return question.total_votes
 
     def get_deleted_objects(self, objs, request):
         # Nobody deletes a ballot by itself, but a question goes with its ballots.
@@ -44,7 +41,8 @@ class BallotAdmin(admin.ModelAdmin):
     """To look at only, for everybody: a ballot changed by hand would no longer match the count."""
 
     list_display = ("short_id", "question", "choice", "cast_at")
-    list_filter = ("cast_at", "question")
+    list_filter = ("question",)
+    list_per_page = 50
     date_hierarchy = "cast_at"
     list_select_related = ("question", "choice")
     fields = ("id", "question", "choice", "cast_at")

@@ -4,7 +4,7 @@ import uuid
 from enum import Enum
 
 from django.db import models, transaction
-from django.db.models import Count, Exists, F, OuterRef, Q, Sum
+from django.db.models import Exists, F, OuterRef, Q, Sum
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
@@ -17,7 +17,8 @@ class QuestionQuerySet(models.QuerySet):
         return self.filter(has_choices, pub_date__lte=timezone.now())
 
     def with_totals(self):
-        return self.annotate(total_votes=Coalesce(Sum("choices__votes"), 0), choice_count=Count("choices"))
+        # Ordered by name: Django leaves Meta.ordering out of a query that groups.
+        return self.annotate(total_votes=Coalesce(Sum("choices__votes"), 0)).order_by(*self.model._meta.ordering)
 
 
 class Question(models.Model):
@@ -90,7 +91,7 @@ class Ballot(models.Model):
     cast_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     class Meta:
-        ordering = ("-cast_at", "pk")
+        ordering = ("-cast_at",)
         constraints = [models.UniqueConstraint(fields=("voter", "question"), name="ballot_once_per_question")]
 
     def __str__(self) -> str:

@@ -77,7 +77,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "ordering": ("-cast_at", "pk"),
+                "ordering": ("-cast_at",),
             },
         ),
         migrations.AddConstraint(

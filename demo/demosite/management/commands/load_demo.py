@@ -1,6 +1,5 @@
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission, User
-from django.contrib.contenttypes.models import ContentType
 from django.core.management.base import BaseCommand
 from django.db import transaction
 from polls.models import Question
@@ -23,10 +22,11 @@ class Command(BaseCommand):
 
     @staticmethod
     def _viewers() -> Group:
-        # Compared before set, as models may come later; where all is as it should be, nothing is written.
-        models = ContentType.objects.get_for_models(*admin.site._registry).values()
-        wanted = set(Permission.objects.filter(content_type__in=models, codename__startswith="view_"))
+        # By application, as a model may be shown inside another's page without being registered itself.
+        applications = {model._meta.app_label for model in admin.site._registry}
+        wanted = set(Permission.objects.filter(content_type__app_label__in=applications, codename__startswith="view_"))
         group, _ = Group.objects.get_or_create(name=VIEWERS_GROUP)
+        # Compared before set: models may come later, but where all is as it should be nothing is written.
         if set(group.permissions.all()) != wanted:
             group.permissions.set(wanted)
         return group
