@@ -28,6 +28,8 @@ DATABASES = {
         # Here an atomic block always means to write: let it ask for the writer's lock at its start and wait there,
         # instead of finding out half-way that another commit came in between.
         "OPTIONS": {"transaction_mode": "IMMEDIATE"},
+        # A file: the default, a database in memory, would be served by SQLite alone, without the engine.
+        "TEST": {"NAME": VAR_DIR / "test.sqlite3"},
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -94,6 +96,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 # A notice after a vote travels in a cookie: an anonymous visitor's vote is one transaction, with no session to write.

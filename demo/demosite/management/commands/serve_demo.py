@@ -8,6 +8,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.core.wsgi import get_wsgi_application
+from django.db import DatabaseError
 
 from demosite.roles import DEMO_PASSWORD, DEMO_USER
 
@@ -24,12 +25,12 @@ class Command(BaseCommand):
     def handle(self, *, port: int, **options):
         if not 0 <= port <= 65535:
             raise CommandError(f"--port {port}: a port is a number from 0 to 65535")
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         server = self._listen(port)
         try:
             self._prepare()
             self._announce(server.server_port)
             server.set_app(get_wsgi_application())
-            signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
             server.serve_forever()
         except KeyboardInterrupt:
             self.stdout.write("\nStopped.")
@@ -57,8 +58,11 @@ class Command(BaseCommand):
     def _prepare(self):
         if self._database.parent == settings.VAR_DIR:
             settings.VAR_DIR.mkdir(exist_ok=True)
-        call_command("migrate", verbosity=0)
-        call_command("load_demo", stdout=self.stdout)
+        try:
+            call_command("migrate", verbosity=0)
+            call_command("load_demo", stdout=self.stdout)
+        except DatabaseError as e:
+            raise CommandError(f"the database {self._database} cannot be used: {e}") from e
 
     def _announce(self, port: int):
         site = f"http://{HOST}:{port}/"

@@ -1,0 +1,96 @@
+"""demo/run: what it makes, what it says, and that it does nothing twice."""
+
+import socket
+import subprocess
+import time
+import urllib.request
+
+from conftest import RUN, demo_environment, serve
+
+QUICK_S = 15  # a generous bound for starting on what is there already; it takes about two seconds
+
+
+def run(database, *arguments, **environment):
+    return subprocess.run(
+        [RUN, *arguments],
+        env={**demo_environment(database), **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_first_start_makes_everything_and_says_where(tmp_path):
+    database = tmp_path / "demo.sqlite3"
+    with serve(database) as site:
+        for words in (
+            site.address,
+            "/admin/",
+            "user demo, password djangoserverless",
+            str(database),
+            "sample questions",
+        ):
+            assert words in site.greeting
+        with urllib.request.urlopen(site.address, timeout=30) as answer:
+            page = answer.read().decode()
+        assert "<code>django_sqlite_efs</code>" in page
+        assert "Two people press Save" in page
+
+
+def test_the_database_is_live_in_the_engine(tmp_path):
+    database = tmp_path / "demo.sqlite3"
+    with serve(database):
+        log = database.with_name("demo.sqlite3-wal")
+        assert log.is_dir(), "a live database has a folder for its log"
+
+
+def test_second_start_is_quick_and_keeps_what_is_there(tmp_path):
+    database = tmp_path / "demo.sqlite3"
+    with serve(database) as site:
+        first = site.greeting
+    begin = time.monotonic()
+    with serve(database) as site:
+        assert time.monotonic() - begin < QUICK_S
+        assert "sample questions" in first and "Made the user" in first
+        assert "sample questions" not in site.greeting and "Made the user" not in site.greeting
+        with urllib.request.urlopen(f"{site.address}/polls/1/results/", timeout=30) as answer:
+            assert "40 votes" in answer.read().decode()
+
+
+def test_port_in_use_is_said_clearly_and_nothing_is_made(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = run(tmp_path / "demo.sqlite3", "--port", str(port))
+    assert done.returncode == 1
+    assert f"port {port} on 127.0.0.1 is in use" in done.stderr
+    assert "--port" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_arguments_are_said_clearly(tmp_path):
+    for arguments, words in (
+        (["--port", "65536"], "from 0 to 65535"),
+        (["--port", "many"], "invalid int value"),
+        (["--prot", "1"], "unrecognized arguments"),
+    ):
+        done = run(tmp_path / "demo.sqlite3", *arguments)
+        assert done.returncode != 0
+        assert words in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_python_without_the_package_is_said_clearly(tmp_path):
+    done = run(tmp_path / "demo.sqlite3", PYTHON=str(tmp_path / "none"))
+    assert done.returncode == 1
+    assert "make build" in done.stderr
+
+
+def test_database_in_a_missing_folder_is_said_clearly(tmp_path):
+    done = run(tmp_path / "missing" / "demo.sqlite3", "--port", "0")
+    assert done.returncode == 1
+    assert str(tmp_path / "missing") in done.stderr
+    assert "Traceback" not in done.stderr
