@@ -1,0 +1,224 @@
+"""Django on the engine: reading, writing, waiting, errors, requests and forks."""
+
+import hashlib
+import sqlite3
+import threading
+
+import pytest
+
+
+def test_a_new_database_becomes_live(migrated):
+    out = migrated.script("""
+author = Author.objects.create(name="Ada")
+Note.objects.create(author=author, text="x" * 10000, data={"a": [1, None]})
+print(Note.objects.filter(data__a__0=1, author__name="Ada").count(), connection.vendor)
+""")
+    assert out == "1 sqlite"
+    assert migrated.log.is_dir()
+    with pytest.raises(sqlite3.OperationalError, match="unable to open"):
+        sqlite3.connect(migrated.database).execute("SELECT count(*) FROM notes_author")
+
+
+def test_an_ordinary_database_is_taken_over_with_its_rows(project):
+    project.configure(ENGINE="'django.db.backends.sqlite3'")
+    project.manage("migrate", "--run-syncdb", "--verbosity=0")
+    project.script("Author.objects.bulk_create(Author(name=str(i)) for i in range(1000))")
+    project.configure()
+    assert project.script("Author.objects.create(name='new'); print(Author.objects.count())") == "1001"
+    assert project.log.is_dir()
+
+
+def test_transactions_and_savepoints(migrated):
+    out = migrated.script("""
+class Stop(Exception):
+    pass
+with transaction.atomic():
+    Author.objects.create(name="kept")
+    try:
+        with transaction.atomic():
+            Author.objects.create(name="inner, dropped")
+            raise Stop
+    except Stop:
+        pass
+try:
+    with transaction.atomic():
+        Author.objects.create(name="outer, dropped")
+        raise Stop
+except Stop:
+    pass
+print(list(Author.objects.values_list("name", flat=True)))
+""")
+    assert out == "['kept']"
+
+
+def test_options_take_effect(migrated):
+    migrated.configure(
+        OPTIONS="""{"init_commands": "PRAGMA cache_size=-1234; PRAGMA threads=3", "init_command": "PRAGMA user_version",
+                    "cache_mib": 5, "timeout": 4, "transaction_mode": "IMMEDIATE"}"""
+    )
+    out = migrated.script("""
+def pragma(name):
+    with connection.cursor() as cursor:
+        return cursor.execute(f"PRAGMA {name}").fetchone()[0]
+names = "cache_size", "threads", "temp_store", "cell_size_check", "foreign_keys", "journal_mode"
+print([pragma(name) for name in names])
+print(sqlite_efs.status(connection.connection)["cache"]["capacity_bytes"])
+with transaction.atomic():
+    print(sqlite_efs.status(connection.connection)["lease"]["by_this_connection"])
+""")
+    assert out.splitlines() == ["[-1234, 3, 0, 0, 1, 'wal']", str(5 * 2**20), "True"]
+
+
+def test_default_pragmas_take_effect(migrated):
+    out = migrated.script("""
+with connection.cursor() as cursor:
+    names = ("temp_store", "cell_size_check", "foreign_keys", "legacy_alter_table", "busy_timeout")
+    print([cursor.execute(f"PRAGMA {name}").fetchone()[0] for name in names])
+""")
+    assert out == "[1, 1, 1, 0, 250]"
+
+
+def test_connecting_asks_the_file_server_nothing(migrated):
+    """The default PRAGMAs set flags: the first look at the live segment is that of the first query."""
+    out = migrated.script("""
+Author.objects.count()
+other = connections["default"].copy()
+def looks():
+    return sqlite_efs.status(connection.connection)["counters"]["looks"]
+before = looks()
+nothing = looks() - before  # what asking costs
+before = looks()
+other.ensure_connection()
+print(looks() - before - nothing)
+other.cursor().execute("SELECT count(*) FROM notes_author").fetchone()
+print(looks() - before - 2 * nothing > 0)
+other.close()
+""")
+    assert out.splitlines() == ["0", "True"]
+
+
+HOLD = """
+with transaction.atomic():
+    Author.objects.create(name="holder")
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def other_writer(migrated):
+    """Another process of the same site, inside a write transaction until its input ends."""
+    process = migrated.start(HOLD)
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.stdin.close()
+    assert process.wait(timeout=30) == 0
+
+
+@pytest.mark.parametrize("inside", ["contextlib.nullcontext()", "transaction.atomic()"])
+def test_a_write_waits_timeout_for_the_lock_and_says_so(migrated, other_writer, inside):
+    out = migrated.script(f"""
+begin = time.monotonic()
+try:
+    with {inside}:
+        Author.objects.create(name="late")
+except OperationalError as error:
+    print(type(error).__module__, error)
+    print(time.monotonic() - begin)
+    print(error.__cause__)
+""")
+    said, waited, cause = out.splitlines()
+    assert said.startswith("django.db.utils database is locked: ")
+    assert str(migrated.database) in said
+    assert 2.9 <= float(waited) <= 5
+    assert said.endswith(cause)
+
+
+def test_a_read_waits_for_nobody(migrated, other_writer):
+    out = migrated.script("begin = time.monotonic(); print(Author.objects.count(), time.monotonic() - begin < 0.5)")
+    assert out == "0 True"
+
+
+def test_a_write_goes_on_when_the_other_commits(migrated, other_writer):
+    timer = threading.Timer(1, other_writer.stdin.close)
+    timer.start()
+    out = migrated.script("Author.objects.create(name='next'); print(Author.objects.count())")
+    timer.join()
+    assert out == "2"
+
+
+def test_writing_in_an_overtaken_transaction_says_so_at_once(migrated):
+    migrated.script("Author.objects.create(name='first')")
+    out = migrated.script("""
+begin = time.monotonic()
+try:
+    with transaction.atomic():
+        print(Author.objects.count())
+        elsewhere("Author.objects.create(name='other')")
+        begin = time.monotonic()
+        Author.objects.create(name="overtaken")
+except OperationalError as error:
+    print(time.monotonic() - begin < 1)
+    print(error)
+print(sorted(Author.objects.values_list("name", flat=True)))
+""")
+    count, quick, said, names = out.splitlines()
+    assert (count, quick, names) == ("1", "True", "['first', 'other']")
+    assert said.startswith("database is locked: ")
+
+
+def test_many_processes_write(migrated):
+    text = "for i in range(40): Author.objects.create(name=f'{sys.argv[1]}-{i}')"
+    processes = [migrated.start(text, n) for n in range(4)]
+    assert [process.wait(timeout=120) for process in processes] == [0] * 4
+    assert migrated.script("print(Author.objects.count())") == "160"
+
+
+def test_many_threads_write(migrated):
+    out = migrated.script("""
+def write(n):
+    for i in range(40):
+        Author.objects.create(name=f"{n}-{i}")
+    connection.close()
+threads = [threading.Thread(target=write, args=(n,)) for n in range(4)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(Author.objects.count())
+""")
+    assert out == "160"
+
+
+def test_a_forked_child_works_on_its_own(migrated):
+    out = migrated.script("""
+Author.objects.create(name="parent")
+if (pid := os.fork()) == 0:
+    connection.close()
+    Author.objects.create(name="child")
+    print(Author.objects.count(), flush=True)
+    os._exit(0)
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+Author.objects.create(name="parent again")
+print(Author.objects.count())
+""")
+    assert out.splitlines() == ["2", "3"]
+
+
+# --- errors ---------------------------------------------------------------------------------------------------------
+
+
+def checksum(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def wrong_missing_folder(folder):
+    return folder / "absent" / "db.sqlite3"
+
+
+def wrong_folder(folder):
+    (folder / "a folder").mkdir()
+    return folder / "a folder"
+
+
+def wrong_not_a_database(folder):
+    (folder / "letter.txt").write_text("Dear Sir or Madam, " * 200)
+    return folder / "letter.txt"

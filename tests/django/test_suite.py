@@ -1,0 +1,54 @@
+"""Django's own tests: as many passes on this ENGINE as on stock sqlite3, with files, and no expected failure more."""
+
+import pytest
+import suite
+
+PASSED, FAILED, SKIPPED, EXPECTED = "passed", "failed", "skipped", "expected failure"
+MIN_TESTS = 1000  # of the ten labels in Django 5.1 and later; fewer means that the run stopped short
+
+
+@pytest.fixture(scope="module")
+def outcomes():
+    runs = [suite.Run(engine, suite.LABELS) for engine in (suite.STOCK, suite.OURS)]
+    stock, ours = (run.finish() for run in runs)
+    print(suite.table(stock, ours))
+    print(runs[1].text[-20000:])
+    return stock, ours
+
+
+def of_label(outcomes, label):
+    return {name: outcome for name, outcome in outcomes.items() if name.partition(".")[0] == label}
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("label", suite.LABELS)
+def test_djangos_own_tests(outcomes, label):
+    stock, ours = (of_label(part, label) for part in outcomes)
+    assert PASSED in stock.values(), f"no test of {label} passed on stock: the comparison would say nothing"
+    assert suite.worse(stock, ours) == {}
+
+
+def test_the_whole_of_it_ran(outcomes):
+    assert len(outcomes[0]) >= MIN_TESTS
+    assert outcomes[0].keys() == outcomes[1].keys()
+
+
+@pytest.mark.parametrize(
+    ("stock", "ours", "is_worse"),
+    [
+        (PASSED, PASSED, False),
+        (FAILED, PASSED, False),
+        (FAILED, FAILED, False),
+        (PASSED, FAILED, True),
+        (PASSED, SKIPPED, True),
+        (PASSED, EXPECTED, True),
+        (PASSED, None, True),
+        (FAILED, SKIPPED, True),
+        (FAILED, EXPECTED, True),
+        (SKIPPED, PASSED, True),
+        (None, PASSED, True),
+    ],
+)
+def test_the_comparison_itself(stock, ours, is_worse):
+    one, other = ({"basic.t": outcome} if outcome else {} for outcome in (stock, ours))
+    assert bool(suite.worse(one, other)) is is_worse
