@@ -58,7 +58,8 @@ def admin_addresses(patterns=None, prefix="/admin/", pk=None):
             path = prefix + route
             for argument, value in {
                 "<path:object_id>": pk,
-                "<path:content_type_id>/": "1/",
+                "<path:content_type_id>/": "1/",  # Django 5.2
+                "<int:content_type_id>/": "1/",  # Django 5.1
                 "<id>": pk,
                 "(?P<url>.*)$": "nowhere/",
                 "^(?P<app_label>auth|polls)/$": "polls/",

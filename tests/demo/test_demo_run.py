@@ -1,10 +1,13 @@
 """demo/run: what it makes, what it says, and that it does nothing twice."""
 
+import contextlib
+import json
 import socket
 import subprocess
 import time
 import urllib.request
 
+import sqlite_efs
 from conftest import RUN, demo_environment, serve
 
 QUICK_S = 15  # a generous bound for starting on what is there already; it takes about two seconds
@@ -40,9 +43,11 @@ def test_first_start_makes_everything_and_says_where(tmp_path):
 
 def test_the_database_is_live_in_the_engine(tmp_path):
     database = tmp_path / "demo.sqlite3"
-    with serve(database):
-        log = database.with_name("demo.sqlite3-wal")
-        assert log.is_dir(), "a live database has a folder for its log"
+    with serve(database), contextlib.closing(sqlite_efs.connect(database)) as connection:
+        (status,) = connection.execute("PRAGMA efs_status").fetchone()
+        assert json.loads(status)["state"] == "live"
+        assert connection.execute("SELECT count(*) FROM polls_question").fetchone() == (10,)
+    assert database.with_name("demo.sqlite3-wal").is_dir(), "a live database has a folder for its log"
 
 
 def test_second_start_is_quick_and_keeps_what_is_there(tmp_path):
