@@ -1,0 +1,44 @@
+#ifndef SQLITE_EFS_LEASE_EMBEDDED_LEASE_STORE_H_
+#define SQLITE_EFS_LEASE_EMBEDDED_LEASE_STORE_H_
+
+#include <memory>
+#include <string>
+
+#include "lease/lease_store.h"
+#include "os/file_system.h"
+
+namespace sqlite_efs {
+
+// The lease of one machine: an open-file-description lock on a small file that holds the record. The lock ends with the
+// process, however that dies; the record then still names it, so that the next holder knows the tenure did not end in
+// order. Needs no configuration.
+class EmbeddedLeaseStore final : public LeaseStore {
+ public:
+  // `path` is made, with `permissions`, by the first attempt; `files` must outlive the store. `present_path` is where
+  // the file is now, if it is yet to be moved to `path`.
+  EmbeddedLeaseStore(FileSystem& files, std::string path, uint32_t permissions, std::string present_path = "")
+      : files_(files), path_(std::move(path)), permissions_(permissions), present_path_(std::move(present_path)) {}
+
+  static constexpr const char* kName = "embedded";
+
+  std::string name() const override { return kName; }
+  Result<AcquireReply> TryAcquire(const LeaseRecord& wanted) override;
+  Status Release(const LeaseRecord& mine, const std::optional<CleanRelease>& clean) override;
+
+  // The record as it stands, without taking the lease; nothing if there is none. For status reports.
+  static std::optional<LeaseRecord> Peek(FileSystem& files, const std::string& path);
+
+ private:
+  Status Open();
+  Status Write(const LeaseRecord& record);
+
+  FileSystem& files_;
+  std::string path_;
+  uint32_t permissions_;
+  std::string present_path_;
+  std::unique_ptr<File> file_;
+};
+
+}  // namespace sqlite_efs
+
+#endif  // SQLITE_EFS_LEASE_EMBEDDED_LEASE_STORE_H_

@@ -1,0 +1,87 @@
+#include "lease/lease.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <random>
+
+#include "base/uuid.h"
+
+namespace sqlite_efs {
+namespace {
+
+constexpr Duration kFirstWait = std::chrono::microseconds(200);
+constexpr Duration kLongestWait = std::chrono::milliseconds(10);
+constexpr size_t kHolderText_bytes = 200;
+
+// Exponential backoff with full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+class Backoff {
+ public:
+  Duration Next() {
+    const auto wait = std::uniform_int_distribution<int64_t>(0, bound_.count())(random_);
+    bound_ = std::min(bound_ * 2, kLongestWait);
+    return Duration(wait);
+  }
+
+ private:
+  std::minstd_rand random_{RandomBits()};
+  Duration bound_ = kFirstWait;
+};
+
+Status Locked(const std::optional<LeaseRecord>& holder) {
+  std::string message = "database is locked";
+  if (holder && !holder->lock_id.empty()) message += " by " + holder->holder;
+  return Status::Busy(message + "; the wait ended at its timeout");
+}
+
+}  // namespace
+
+std::string DescribeThisProcess() {
+  std::array<char, 256> host = {};
+  if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '?';
+  std::string program;
+  std::ifstream("/proc/self/comm") >> program;
+  std::string text = std::string(host.data()) + ", process " + std::to_string(::getpid()) + " (" + program + ")";
+  text.resize(std::min(text.size(), kHolderText_bytes));
+  return text;
+}
+
+Lease::Lease(std::unique_ptr<LeaseStore> store, Clock& clock, std::string database_id)
+    : store_(std::move(store)), clock_(clock) {
+  record_.database_id = std::move(database_id);
+  record_.holder = DescribeThisProcess();
+}
+
+Lease::~Lease() { (void)Release(std::nullopt); }
+
+Result<std::optional<CleanRelease>> Lease::Acquire(Instant deadline) {
+  assert(!held_);
+  record_.lock_id = NewUuid();
+  record_.since_ms = clock_.WallTime_ms();
+  Backoff backoff;
+  while (true) {
+    EFS_ASSIGN_OR_RETURN(const AcquireReply reply, store_->TryAcquire(record_));
+    if (reply.acquired) {
+      held_ = true;
+      if (!reply.record || !reply.record->lock_id.empty() || !reply.record->released)
+        return std::optional<CleanRelease>();
+      if (reply.record->database_id != record_.database_id || reply.record->released->store != store_->name()) {
+        return std::optional<CleanRelease>();
+      }
+      return reply.record->released;
+    }
+    const Duration left = deadline - clock_.Now();
+    if (left <= Duration::zero()) return Locked(reply.record);
+    clock_.Sleep(std::min(backoff.Next(), left));
+  }
+}
+
+Status Lease::Release(const std::optional<CleanRelease>& clean) {
+  if (!held_) return {};
+  held_ = false;
+  return store_->Release(record_, clean);
+}
+
+}  // namespace sqlite_efs

@@ -1,0 +1,37 @@
+#ifndef SQLITE_EFS_LEASE_LEASE_RECORD_H_
+#define SQLITE_EFS_LEASE_LEASE_RECORD_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sqlite_efs {
+
+// How a tenure ended in order: the segment that its successor may join, if it is still live and the lease store is the
+// same. The salts tell the segment from that of a copied or restored tree.
+struct CleanRelease {
+  uint64_t segment = 0;
+  uint64_t salts = 0;
+  uint32_t frames = 0;  // frames in the segment up to the last commit
+  std::string store;    // LeaseStore::name() of the store that the lease was released to
+  bool operator==(const CleanRelease&) const = default;
+};
+
+// What a lease store keeps of one database: who holds the lease, or how it was given back.
+struct LeaseRecord {
+  std::string database_id;
+  std::string lock_id;                   // names one attempt to acquire, for ever; empty once released
+  std::string holder;                    // for people: host, process, program
+  int64_t since_ms = 0;                  // wall time of the holder, milliseconds since 1970
+  std::optional<CleanRelease> released;  // absent while held, or when the last tenure promised nothing
+  bool operator==(const LeaseRecord&) const = default;
+};
+
+// The record as one line of JSON, and back; nothing if the text is not a record.
+std::string FormatLeaseRecord(const LeaseRecord& record);
+std::optional<LeaseRecord> ParseLeaseRecord(std::string_view text);
+
+}  // namespace sqlite_efs
+
+#endif  // SQLITE_EFS_LEASE_LEASE_RECORD_H_

@@ -1,0 +1,28 @@
+#include "os/clock.h"
+
+#include <thread>
+
+namespace sqlite_efs {
+namespace {
+
+class PosixClock final : public Clock {
+ public:
+  Instant Now() override { return {std::chrono::steady_clock::now().time_since_epoch() / Duration(1)}; }
+
+  int64_t WallTime_ms() override {
+    return std::chrono::system_clock::now().time_since_epoch() / std::chrono::milliseconds(1);
+  }
+
+  void Sleep(Duration duration) override {
+    if (duration > Duration::zero()) std::this_thread::sleep_for(duration);
+  }
+};
+
+}  // namespace
+
+Clock& SystemClock() {
+  static PosixClock clock;
+  return clock;
+}
+
+}  // namespace sqlite_efs

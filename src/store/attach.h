@@ -1,0 +1,30 @@
+#ifndef SQLITE_EFS_STORE_ATTACH_H_
+#define SQLITE_EFS_STORE_ATTACH_H_
+
+#include <functional>
+
+#include "base/status.h"
+#include "lease/lease.h"
+#include "os/file_system.h"
+#include "store/layout.h"
+
+namespace sqlite_efs {
+
+// What to do with the log directory when it is complete, but not yet under its name: e.g. take the lease.
+using BeforeGoingLive = std::function<Status(const Layout& preparation, const std::string& database_id)>;
+
+// Makes the database `base` live by giving it a log directory, in one atomic step: its identity, and an empty segment.
+// The base must be a whole SQLite database in WAL mode without a `-wal` file. kExists if it is live already, or if
+// somebody opens it with stock SQLite at this moment. A crash leaves the database as it was, or live.
+Status CreateLogDirectory(FileSystem& files, const Layout& layout, uint32_t page_size, const BeforeGoingLive& before);
+
+// Makes the empty file `base` the base of an empty live database with pages of that size. The caller must hold the lock
+// on SQLite's locking bytes of the file.
+Status CreateDatabase(FileSystem& files, const Layout& layout, uint32_t page_size, const BeforeGoingLive& before);
+
+// Refuses what cannot be made live: a file with several names, a journal beside it.
+Status CheckAttachable(FileSystem& files, const Layout& layout);
+
+}  // namespace sqlite_efs
+
+#endif  // SQLITE_EFS_STORE_ATTACH_H_

@@ -1,0 +1,85 @@
+#include "store/base_file.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace sqlite_efs {
+namespace {
+
+constexpr char kMagic[16] = "SQLite format 3";  // with its zero byte
+constexpr uint32_t kUtf8 = 1;
+constexpr uint32_t kSchemaFormat = 4;
+constexpr std::byte kLeafTablePage{0x0d};
+
+bool HasMagic(Bytes header) { return std::memcmp(header.data(), kMagic, sizeof kMagic) == 0; }
+
+}  // namespace
+
+uint32_t PageSizeOf(Bytes header) {
+  const uint32_t stated = (std::to_integer<uint32_t>(header[16]) << 8) | std::to_integer<uint32_t>(header[17]);
+  const uint32_t size = stated == 1 ? kMaxPageSize : stated;
+  return IsPageSize(size) ? size : 0;
+}
+
+uint32_t PageCountOf(Bytes header) {
+  const bool valid = ReadBigEndian32(&header[kChangeCounterOffset]) == ReadBigEndian32(&header[kVersionValidForOffset]);
+  return valid ? ReadBigEndian32(&header[kPageCountOffset]) : 0;
+}
+
+Result<std::unique_ptr<BaseFile>> BaseFile::Open(FileSystem& files, const std::string& path) {
+  EFS_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files.Open(path, OpenMode::kRead));
+  std::unique_ptr<BaseFile> base(new BaseFile(std::move(file)));
+  std::array<std::byte, kDatabaseHeaderSize> header;
+  EFS_ASSIGN_OR_RETURN(const size_t size, base->file_->ReadAt(0, header));
+  if (size < header.size() || !HasMagic(header) || PageSizeOf(header) == 0) {
+    return Status(StatusCode::kNotDatabase,
+                  path + " is not an SQLite database; restore it from a backup, or name another file");
+  }
+  base->page_size_ = PageSizeOf(header);
+  EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, base->file_->Look());
+  const uint64_t stated = uint64_t{PageCountOf(header)} * base->page_size_;
+  if (attributes.size < std::max<uint64_t>(stated, base->page_size_)) {
+    return Status::Corrupt(path + " is truncated: its header states " + std::to_string(stated) + " bytes, it has " +
+                           std::to_string(attributes.size) + "; restore it from a backup");
+  }
+  return base;
+}
+
+Status BaseFile::ReadPage(PageNumber page, MutableBytes out) const {
+  assert(page.value != 0 && out.size() == page_size_);
+  EFS_ASSIGN_OR_RETURN(const size_t size, file_->ReadAt(uint64_t{page.value - 1} * page_size_, out));
+  std::fill(out.begin() + static_cast<ptrdiff_t>(size), out.end(), std::byte{0});
+  return {};
+}
+
+Result<uint32_t> BaseFile::PageCount() const {
+  std::array<std::byte, kDatabaseHeaderSize> header;
+  EFS_ASSIGN_OR_RETURN(const size_t size, file_->ReadAt(0, header));
+  const uint32_t stated = size == header.size() ? PageCountOf(header) : 0;
+  if (stated != 0) return stated;
+  EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, file_->Look());
+  return static_cast<uint32_t>(attributes.size / page_size_);
+}
+
+std::vector<std::byte> EmptyDatabasePage(uint32_t page_size) {
+  std::vector<std::byte> page(page_size);
+  std::memcpy(page.data(), kMagic, sizeof kMagic);
+  const uint32_t stated = page_size == kMaxPageSize ? 1 : page_size;
+  page[16] = std::byte(stated >> 8);
+  page[17] = std::byte(stated & 0xff);
+  page[kWriteVersionOffset] = page[kWriteVersionOffset + 1] = kVersionWal;
+  page[21] = std::byte{64};  // payload fractions: fixed
+  page[22] = std::byte{32};
+  page[23] = std::byte{32};
+  WriteBigEndian32(&page[kPageCountOffset], 1);
+  WriteBigEndian32(&page[44], kSchemaFormat);
+  WriteBigEndian32(&page[56], kUtf8);
+  std::byte* const tree = &page[kDatabaseHeaderSize];  // an empty leaf of the schema table
+  tree[0] = kLeafTablePage;
+  const uint32_t content_start = page_size == kMaxPageSize ? 0 : page_size;
+  tree[5] = std::byte(content_start >> 8);
+  tree[6] = std::byte(content_start & 0xff);
+  return page;
+}
+
+}  // namespace sqlite_efs

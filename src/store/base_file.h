@@ -1,0 +1,58 @@
+#ifndef SQLITE_EFS_STORE_BASE_FILE_H_
+#define SQLITE_EFS_STORE_BASE_FILE_H_
+
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "base/status.h"
+#include "os/file_system.h"
+#include "store/wal_format.h"
+
+namespace sqlite_efs {
+
+// Fields of the database header: https://www.sqlite.org/fileformat2.html#the_database_header
+inline constexpr size_t kDatabaseHeaderSize = 100;
+inline constexpr size_t kWriteVersionOffset = 18;  // and the read version after it
+inline constexpr size_t kChangeCounterOffset = 24;
+inline constexpr size_t kPageCountOffset = 28;
+inline constexpr size_t kVersionValidForOffset = 92;
+inline constexpr std::byte kVersionRollback{1};
+inline constexpr std::byte kVersionWal{2};
+
+// SQLite's locking bytes, which an ordinary user of the file locks: https://www.sqlite.org/lockingv3.html
+inline constexpr uint64_t kSqliteLockOffset = 0x40000000;
+inline constexpr uint64_t kSqliteLockLength = 512;
+
+// The page size that a database header states; 0 if it states none.
+uint32_t PageSizeOf(Bytes header);
+
+// The number of pages that the header states; 0 if that is not valid.
+uint32_t PageCountOf(Bytes header);
+
+// The base of a live database, open for reading. Thread-safe.
+class BaseFile {
+ public:
+  // kNotDatabase, kCorrupt (truncated), kReadOnly (not permitted), each saying what to do.
+  static Result<std::unique_ptr<BaseFile>> Open(FileSystem& files, const std::string& path);
+
+  uint32_t page_size() const { return page_size_; }
+  File& file() { return *file_; }
+
+  // Reads a page; zeros beyond the end of the file.
+  Status ReadPage(PageNumber page, MutableBytes out) const;
+  Result<uint32_t> PageCount() const;
+
+ private:
+  explicit BaseFile(std::unique_ptr<File> file) : file_(std::move(file)) {}
+
+  std::unique_ptr<File> file_;
+  uint32_t page_size_ = 0;
+};
+
+// The first page of an empty database with pages of that size, marked as being in WAL mode.
+std::vector<std::byte> EmptyDatabasePage(uint32_t page_size);
+
+}  // namespace sqlite_efs
+
+#endif  // SQLITE_EFS_STORE_BASE_FILE_H_

@@ -1,0 +1,255 @@
+#include "store/database.h"
+
+#include <vector>
+
+#include "store/attach.h"
+#include "store/generations.h"
+
+namespace sqlite_efs {
+namespace {
+
+// How long a connection's place is kept after kConflict: SQLite's busy handler sleeps at most 0.1 s between attempts.
+constexpr Duration kConflictGrace = std::chrono::milliseconds(120);
+constexpr Duration kCreationPoll = std::chrono::milliseconds(2);
+constexpr int kMaxOpenAttempts = 5;
+// A lease that took longer to get was waited for.
+constexpr Duration kLongWait = std::chrono::milliseconds(1);
+
+Status Superseded(const std::string& path) {
+  return Status::Conflict("another transaction changed " + path + " after this one began to read; begin it again");
+}
+
+}  // namespace
+
+// --- Writer
+
+Writer::~Writer() {
+  if (transaction_) database_.frames_written += transaction_->frames_written();
+  transaction_.reset();
+  creation_lock_.reset();
+  database_.EndWrite();
+}
+
+Status Writer::WritePage(PageNumber page, Bytes content) {
+  if (!transaction_) {
+    assert(from_.is_new());
+    EFS_RETURN_IF_ERROR(database_.Create(static_cast<uint32_t>(content.size())));
+    const std::shared_ptr<LiveDatabase> live = database_.live();
+    transaction_ = std::make_unique<WriteTransaction>(database_.environment_, *live, live->log().newest());
+    from_.live_ = live;
+  }
+  return transaction_->WritePage(page, content);
+}
+
+Result<bool> Writer::ReadPage(PageNumber page, MutableBytes out) const {
+  return transaction_ ? transaction_->ReadPage(page, out) : Result<bool>(false);
+}
+
+Status Writer::Commit(uint32_t page_count, Snapshot* snapshot) {
+  assert(transaction_);
+  EFS_RETURN_IF_ERROR(transaction_->Commit(page_count));
+  database_.commits++;
+  snapshot->live_ = from_.live_;
+  snapshot->position_ = transaction_->position();
+  snapshot->page_count_ = page_count;
+  return {};
+}
+
+// --- Database
+
+Result<std::shared_ptr<Database>> Database::Open(const Environment& environment, const std::string& path,
+                                                 const StoreOptions& options) {
+  std::shared_ptr<Database> database(new Database(environment, path, options));
+  EFS_ASSIGN_OR_RETURN(const Snapshot snapshot, database->TakeSnapshot());
+  (void)snapshot;
+  return database;
+}
+
+Database::~Database() { alarm_.reset(); }
+
+Database::Owner Database::NewOwner() {
+  static std::atomic<Owner> last{0};
+  return ++last;
+}
+
+std::shared_ptr<LiveDatabase> Database::live() const {
+  const std::lock_guard lock(mutex_);
+  return live_;
+}
+
+// The open parts of the database; null if there is none yet.
+Result<std::shared_ptr<LiveDatabase>> Database::OpenLive() {
+  const std::lock_guard lock(mutex_);
+  if (live_) return live_;
+  if (!IsLive(environment_.files, path())) {
+    EFS_ASSIGN_OR_RETURN(const FileAttributes base, environment_.files.Stat(path()));
+    if (base.size == 0) return std::shared_ptr<LiveDatabase>();
+    return Status::CantOpen(path() + " is not live any more: it was detached; open it anew");
+  }
+  EFS_ASSIGN_OR_RETURN(live_, LiveDatabase::Open(environment_, layout_, options_));
+  return live_;
+}
+
+Result<Snapshot> Database::TrySnapshot() {
+  Snapshot snapshot;
+  EFS_ASSIGN_OR_RETURN(snapshot.live_, OpenLive());
+  if (snapshot.is_new()) return snapshot;
+  Result<LogPosition> newest = snapshot.live_->log().Refresh();
+  if (!newest.ok()) {
+    const std::lock_guard lock(mutex_);
+    if (newest.status().Is(StatusCode::kStale) && live_ == snapshot.live_) live_.reset();
+    return newest.status();
+  }
+  snapshot.position_ = *newest;
+  EFS_ASSIGN_OR_RETURN(snapshot.page_count_, snapshot.live_->PageCount(*newest));
+  return snapshot;
+}
+
+Result<Snapshot> Database::TakeSnapshot() {
+  // Segments may be removed between the listing and the opening of one; then a new listing tells what there is.
+  for (int i = 1;; i++) {
+    Result<Snapshot> snapshot = TrySnapshot();
+    const StatusCode code = snapshot.status().code();
+    const bool moved = code == StatusCode::kStale || code == StatusCode::kNotFound;
+    if (!moved || i == kMaxOpenAttempts) return snapshot;
+  }
+}
+
+Result<std::unique_ptr<Writer>> Database::BeginWrite(const Snapshot& from, Owner owner, Duration timeout) {
+  const Instant deadline = environment_.clock.Now() + timeout;
+  bool was_kept = false;
+  if (!gate_.Enter(owner, timeout, &was_kept)) {
+    return Status::Busy("database is locked by another connection of this process; the wait ended at its timeout");
+  }
+  if (was_kept) alarm_->Cancel();
+  Result<std::unique_ptr<Writer>> writer = BeginInPlace(from, deadline);
+  if (writer.ok()) return writer;
+  if (writer.status().Is(StatusCode::kConflict)) {
+    conflicts++;
+    KeepPlace();
+  } else {
+    EndWrite();
+  }
+  return writer;
+}
+
+// The caller has the writer's place, and keeps it whatever is returned.
+Result<std::unique_ptr<Writer>> Database::BeginInPlace(const Snapshot& from, Instant deadline) {
+  EFS_ASSIGN_OR_RETURN(const std::shared_ptr<LiveDatabase> live, OpenLive());
+  if (live != from.live_) return Superseded(path());
+  if (!live) {
+    EFS_ASSIGN_OR_RETURN(std::unique_ptr<File> lock, LockCreation(deadline));
+    std::unique_ptr<Writer> writer(new Writer(*this, from));
+    writer->creation_lock_ = std::move(lock);
+    return writer;
+  }
+  const Result<LogPosition> newest = BeginTenure(*live, deadline);
+  if (newest.status().Is(StatusCode::kStale)) return Superseded(path());
+  if (!newest.ok()) return newest.status();
+  if (!live->log().SameState(*newest, from.position_)) return Superseded(path());
+  std::unique_ptr<Writer> writer(new Writer(*this, from));
+  writer->transaction_ = std::make_unique<WriteTransaction>(environment_, *live, *newest);
+  return writer;
+}
+
+// Takes the lease and a segment to write to, unless they are kept from before; returns the newest state.
+Result<LogPosition> Database::BeginTenure(LiveDatabase& live, Instant deadline) {
+  while (true) {
+    if (!live.holds_lease()) {
+      const Instant begun = environment_.clock.Now();
+      EFS_RETURN_IF_ERROR(live.BeginTenure(deadline));
+      if (environment_.clock.Now() - begun > kLongWait) lease_waits++;
+    }
+    EFS_ASSIGN_OR_RETURN(const LogPosition newest, live.log().Refresh());
+    if (newest.segment == live.tenure().segment->number()) return newest;
+    live.TenureBroken();  // another writer has sealed the segment
+    EFS_RETURN_IF_ERROR(live.EndTenure());
+    if (environment_.clock.Now() >= deadline) return Status::Busy("database is locked: another writer took over");
+  }
+}
+
+// Locks the empty file against everybody else who would make a database of it, stock SQLite included.
+Result<std::unique_ptr<File>> Database::LockCreation(Instant deadline) {
+  EFS_ASSIGN_OR_RETURN(std::unique_ptr<File> file, environment_.files.Open(path(), OpenMode::kReadWrite));
+  while (true) {
+    EFS_ASSIGN_OR_RETURN(const bool locked, file->TryLock(kSqliteLockOffset, kSqliteLockLength));
+    if (locked) break;
+    if (environment_.clock.Now() >= deadline) {
+      return Status::Busy("database is locked: somebody else is creating " + path());
+    }
+    environment_.clock.Sleep(kCreationPoll);
+  }
+  EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, file->Look());
+  if (attributes.size != 0 || IsLive(environment_.files, path())) return Superseded(path());
+  return file;
+}
+
+// Makes the empty file an empty live database, of which this process is the first writer.
+Status Database::Create(uint32_t page_size) {
+  if (!IsPageSize(page_size)) return Status::Invalid(path() + ": a page size of " + std::to_string(page_size));
+  std::unique_ptr<Lease> lease;
+  const auto take_lease = [&](const Layout& prepared, const std::string& id) -> Status {
+    EFS_ASSIGN_OR_RETURN(const FileAttributes file, environment_.files.Stat(prepared.lease()));
+    lease = std::make_unique<Lease>(environment_.new_lease_store(layout_, prepared, file.mode), environment_.clock, id);
+    return lease->Acquire(environment_.clock.Now()).status();
+  };
+  EFS_RETURN_IF_ERROR(CreateDatabase(environment_.files, layout_, page_size, take_lease));
+  EFS_ASSIGN_OR_RETURN(std::shared_ptr<LiveDatabase> live,
+                       LiveDatabase::Open(environment_, layout_, options_, std::move(lease)));
+  EFS_RETURN_IF_ERROR(live->AdoptFirstSegment());
+  const std::lock_guard lock(mutex_);
+  live_ = std::move(live);
+  return {};
+}
+
+// After a conflict the caller will most likely be back at once, with a new snapshot: nobody should overtake it.
+void Database::KeepPlace() {
+  gate_.Keep();
+  alarm_->Set(kConflictGrace, [this] { GiveUp(0); });
+}
+
+void Database::GiveUp(Owner owner) {
+  if (gate_.EndKeep(owner)) EndWrite();
+}
+
+bool Database::ReleaseLease() {
+  const std::shared_ptr<LiveDatabase> open = live();
+  if (!open || !gate_.EndKeep(0)) return false;
+  EndWrite();
+  return true;
+}
+
+// The caller has the writer's place, and gives it up together with the lease.
+void Database::EndWrite() {
+  const std::shared_ptr<LiveDatabase> open = live();
+  // A lease that cannot be given back in order is none that can be joined: the next writer seals.
+  if (open && open->holds_lease()) (void)open->EndTenure();
+  gate_.Leave();
+}
+
+// --- DatabaseRegistry
+
+Result<std::shared_ptr<Database>> DatabaseRegistry::Open(const std::string& path, const StoreOptions& options) {
+  EFS_ASSIGN_OR_RETURN(const FileAttributes file, environment_.files.Stat(path));
+  const std::lock_guard lock(mutex_);
+  std::weak_ptr<Database>& entry = databases_[{file.device, file.inode}];
+  if (std::shared_ptr<Database> open = entry.lock()) return open;
+  EFS_ASSIGN_OR_RETURN(std::shared_ptr<Database> database, Database::Open(environment_, path, options));
+  entry = database;
+  return database;
+}
+
+int DatabaseRegistry::ReleaseLeases() {
+  std::vector<std::shared_ptr<Database>> open;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [key, database] : databases_) {
+      if (std::shared_ptr<Database> strong = database.lock()) open.push_back(std::move(strong));
+    }
+  }
+  int released = 0;
+  for (const std::shared_ptr<Database>& database : open) released += database->ReleaseLease() ? 1 : 0;
+  return released;
+}
+
+}  // namespace sqlite_efs

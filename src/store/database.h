@@ -1,0 +1,146 @@
+#ifndef SQLITE_EFS_STORE_DATABASE_H_
+#define SQLITE_EFS_STORE_DATABASE_H_
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "store/environment.h"
+#include "store/live_database.h"
+#include "store/write_transaction.h"
+#include "store/writer_gate.h"
+
+namespace sqlite_efs {
+
+class Database;
+
+// A fixed, consistent view of the database. Taking one costs one look at the live segment and no lock; it stays valid
+// until it is dropped, whatever others commit, unless its state is merged away (then reads say kConflict).
+class Snapshot {
+ public:
+  // Whether there is no database yet: an empty file that becomes live with its first commit.
+  bool is_new() const { return live_ == nullptr; }
+  uint32_t page_size() const { return is_new() ? 0 : live_->page_size(); }
+  uint32_t page_count() const { return page_count_; }
+  const LogPosition& position() const { return position_; }
+
+  // Copies out.size() bytes from `offset` of a page. Not for a new database.
+  Status ReadPage(PageNumber page, size_t offset, MutableBytes out) const {
+    return live_->ReadPage(position_, page, offset, out);
+  }
+
+ private:
+  friend class Database;
+  friend class Writer;
+  std::shared_ptr<LiveDatabase> live_;
+  LogPosition position_;
+  uint32_t page_count_ = 0;
+};
+
+// The right to write, from Database::BeginWrite() until it is dropped. Not thread-safe; the Database must outlive it.
+class Writer {
+ public:
+  ~Writer();
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  Status WritePage(PageNumber page, Bytes content);
+  // Reads a page that was written by this transaction: false if it was not.
+  Result<bool> ReadPage(PageNumber page, MutableBytes out) const;
+  // See WriteTransaction::Commit(). On success `snapshot` receives the new state.
+  Status Commit(uint32_t page_count, Snapshot* snapshot);
+
+ private:
+  friend class Database;
+  Writer(Database& database, const Snapshot& from) : database_(database), from_(from) {}
+
+  Database& database_;
+  Snapshot from_;
+  std::unique_ptr<File> creation_lock_;  // held while there is no database yet
+  std::unique_ptr<WriteTransaction> transaction_;
+};
+
+// One database file as all connections of a process share it. Thread-safe.
+class Database {
+ public:
+  using Owner = WriterGate::Owner;
+
+  // `path` must exist. If it is empty and not live, it becomes a database with the first commit.
+  static Result<std::shared_ptr<Database>> Open(const Environment& environment, const std::string& path,
+                                                const StoreOptions& options);
+  ~Database();
+
+  const std::string& path() const { return layout_.base(); }
+
+  // The newest committed state.
+  Result<Snapshot> TakeSnapshot();
+
+  // Waits up to `timeout` for the right to write to `from`. kConflict if that is not the newest state: the caller must
+  // take a new snapshot and may try again; its place in the queue and the lease are kept for a moment.
+  Result<std::unique_ptr<Writer>> BeginWrite(const Snapshot& from, Owner owner, Duration timeout);
+
+  // Gives up what BeginWrite() keeps for `owner`.
+  void GiveUp(Owner owner);
+
+  // Gives the lease back if it is held and no transaction uses it; whether it did.
+  bool ReleaseLease();
+
+  // A name for a connection, for BeginWrite().
+  static Owner NewOwner();
+
+  // What is open at present; null while there is no database. For reports.
+  std::shared_ptr<LiveDatabase> live() const;
+
+  std::atomic<uint64_t> commits{0};
+  std::atomic<uint64_t> frames_written{0};
+  std::atomic<uint64_t> conflicts{0};
+  std::atomic<uint64_t> lease_waits{0};
+
+ private:
+  friend class Writer;
+  Database(const Environment& environment, const std::string& path, const StoreOptions& options)
+      : environment_(environment), layout_(path), options_(options), alarm_(environment.new_alarm()) {}
+
+  Result<std::shared_ptr<LiveDatabase>> OpenLive();
+  Result<Snapshot> TrySnapshot();
+  Result<std::unique_ptr<Writer>> BeginInPlace(const Snapshot& from, Instant deadline);
+  Result<LogPosition> BeginTenure(LiveDatabase& live, Instant deadline);
+  Result<std::unique_ptr<File>> LockCreation(Instant deadline);
+  Status Create(uint32_t page_size);
+  void KeepPlace();
+  void EndWrite();
+
+  const Environment& environment_;
+  const Layout layout_;
+  const StoreOptions options_;
+  WriterGate gate_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<LiveDatabase> live_;  // guarded by mutex_
+  std::unique_ptr<Alarm> alarm_;        // last: its action must not outlive the rest
+};
+
+// The databases that a process has open, so that all its connections to one file share one Database. Thread-safe. A
+// child of fork() must not use its parent's.
+class DatabaseRegistry {
+ public:
+  explicit DatabaseRegistry(const Environment& environment) : environment_(environment) {}
+
+  // The Database of the file, which must exist; opened with `options` if it is not open yet.
+  Result<std::shared_ptr<Database>> Open(const std::string& path, const StoreOptions& options);
+
+  // Releases all leases that no transaction uses; how many.
+  int ReleaseLeases();
+
+ private:
+  using Key = std::pair<uint64_t, uint64_t>;  // device, inode
+
+  const Environment& environment_;
+  std::mutex mutex_;
+  std::map<Key, std::weak_ptr<Database>> databases_;
+};
+
+}  // namespace sqlite_efs
+
+#endif  // SQLITE_EFS_STORE_DATABASE_H_

@@ -1,0 +1,32 @@
+#ifndef SQLITE_EFS_STORE_ENVIRONMENT_H_
+#define SQLITE_EFS_STORE_ENVIRONMENT_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "lease/lease_store.h"
+#include "os/alarm.h"
+#include "os/clock.h"
+#include "os/file_system.h"
+#include "store/layout.h"
+
+namespace sqlite_efs {
+
+// What the engine needs of the world, so that a simulated world can take its place. Outlives every Database.
+struct Environment {
+  FileSystem& files;
+  Clock& clock;
+  std::function<std::unique_ptr<Alarm>()> new_alarm;
+
+  // The lease store of a database. `prepared` is where its log directory is at present: it may not be in place yet.
+  std::function<std::unique_ptr<LeaseStore>(const Layout& layout, const Layout& prepared, uint32_t permissions)>
+      new_lease_store;
+};
+
+// This machine, with the embedded lease.
+const Environment& SystemEnvironment();
+
+}  // namespace sqlite_efs
+
+#endif  // SQLITE_EFS_STORE_ENVIRONMENT_H_

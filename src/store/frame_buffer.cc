@@ -1,0 +1,58 @@
+#include "store/frame_buffer.h"
+
+#include <cassert>
+#include <cstring>
+
+namespace sqlite_efs {
+
+MutableBytes FrameBuffer::Place(PageNumber page) {
+  const auto [found, added] = places_.try_emplace(page.value, pages_.size());
+  if (added) {
+    pages_.push_back(page);
+    bytes_.resize(bytes_.size() + frame_size());
+  }
+  return MutableBytes(bytes_).subspan(found->second * frame_size() + kFrameHeaderSize, page_size_);
+}
+
+Bytes FrameBuffer::PageAt(size_t index) const {
+  return Bytes(bytes_).subspan(index * frame_size() + kFrameHeaderSize, page_size_);
+}
+
+Bytes FrameBuffer::Find(PageNumber page) const {
+  const auto found = places_.find(page.value);
+  return found == places_.end() ? Bytes() : PageAt(found->second);
+}
+
+void FrameBuffer::DropAfter(PageNumber last) {
+  size_t kept = 0;
+  for (size_t i = 0; i < pages_.size(); i++) {
+    if (pages_[i] > last) {
+      places_.erase(pages_[i].value);
+      continue;
+    }
+    if (kept != i) std::memcpy(&bytes_[kept * frame_size()], &bytes_[i * frame_size()], frame_size());
+    pages_[kept] = pages_[i];
+    places_[pages_[kept].value] = kept;
+    kept++;
+  }
+  pages_.resize(kept);
+  bytes_.resize(kept * frame_size());
+}
+
+Bytes FrameBuffer::Encode(const WalHeader& segment, uint32_t commit_page_count, WalChecksum* chain) {
+  assert(segment.page_size == page_size_);
+  for (size_t i = 0; i < pages_.size(); i++) {
+    const bool last = i + 1 == pages_.size();
+    const MutableBytes frame = MutableBytes(bytes_).subspan(i * frame_size(), frame_size());
+    *chain = EncodeFrame(segment, {pages_[i], last ? commit_page_count : 0}, *chain, frame);
+  }
+  return bytes_;
+}
+
+void FrameBuffer::Clear() {
+  bytes_.clear();
+  pages_.clear();
+  places_.clear();
+}
+
+}  // namespace sqlite_efs

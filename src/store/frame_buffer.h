@@ -1,0 +1,50 @@
+#ifndef SQLITE_EFS_STORE_FRAME_BUFFER_H_
+#define SQLITE_EFS_STORE_FRAME_BUFFER_H_
+
+#include <unordered_map>
+#include <vector>
+
+#include "base/types.h"
+#include "store/wal_format.h"
+
+namespace sqlite_efs {
+
+// Frames of one transaction that are not written to the log yet: the pages at their places in one run of bytes, ready
+// to be sealed with checksums and written by one call. Not thread-safe.
+class FrameBuffer {
+ public:
+  explicit FrameBuffer(uint32_t page_size) : page_size_(page_size) {}
+
+  size_t count() const { return pages_.size(); }
+  size_t size_bytes() const { return bytes_.size(); }
+
+  // The place of a page's content, made if there is none. Valid until the next call.
+  MutableBytes Place(PageNumber page);
+
+  // A page's content; empty if it is not here.
+  Bytes Find(PageNumber page) const;
+
+  // Drops the pages after `last`.
+  void DropAfter(PageNumber last);
+
+  // Fills in all frame headers, chained to `chain`, which is advanced. With a page count, the last frame ends a commit.
+  Bytes Encode(const WalHeader& segment, uint32_t commit_page_count, WalChecksum* chain);
+
+  // The pages in the order of their frames.
+  const std::vector<PageNumber>& pages() const { return pages_; }
+  Bytes PageAt(size_t index) const;
+
+  void Clear();
+
+ private:
+  size_t frame_size() const { return kFrameHeaderSize + page_size_; }
+
+  const uint32_t page_size_;
+  std::vector<std::byte> bytes_;
+  std::vector<PageNumber> pages_;
+  std::unordered_map<uint32_t, size_t> places_;  // page to index in pages_
+};
+
+}  // namespace sqlite_efs
+
+#endif  // SQLITE_EFS_STORE_FRAME_BUFFER_H_

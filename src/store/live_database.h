@@ -1,0 +1,82 @@
+#ifndef SQLITE_EFS_STORE_LIVE_DATABASE_H_
+#define SQLITE_EFS_STORE_LIVE_DATABASE_H_
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "lease/lease.h"
+#include "store/base_file.h"
+#include "store/environment.h"
+#include "store/log.h"
+#include "store/page_cache.h"
+
+namespace sqlite_efs {
+
+struct StoreOptions {
+  size_t cache_bytes = size_t{16} << 20;  // of pages, for all connections of the process
+};
+
+// The writer's tenure: which segment it alone may write to. Belongs to whoever has the writer's place.
+struct Tenure {
+  std::shared_ptr<Segment> segment;  // null: none yet
+  bool clean = true;                 // false once a write to the segment did not succeed: it must not be joined again
+};
+
+// A live database's open parts: base, log, lease, page cache. The reading functions are thread-safe.
+class LiveDatabase {
+ public:
+  // `lease` is given where it was taken before the database went live.
+  static Result<std::shared_ptr<LiveDatabase>> Open(const Environment& environment, const Layout& layout,
+                                                    const StoreOptions& options,
+                                                    std::unique_ptr<Lease> lease = nullptr);
+
+  const std::string& id() const { return id_; }
+  const Layout& layout() const { return layout_; }
+  uint32_t page_size() const { return base_->page_size(); }
+  const BaseFile& base() const { return *base_; }
+  Log& log() { return *log_; }
+  const Log& log() const { return *log_; }
+  PageCache& cache() { return *cache_; }
+
+  // The number of pages of the database in that state.
+  Result<uint32_t> PageCount(const LogPosition& at) const;
+
+  // Copies out.size() bytes from `offset` of a page as of the state `at`. kConflict if that state has been merged away.
+  Status ReadPage(const LogPosition& at, PageNumber page, size_t offset, MutableBytes out);
+
+  // --- for whoever has the writer's place ---
+
+  // Takes the lease, waiting until `deadline`, and a segment that only this process may write to.
+  Status BeginTenure(Instant deadline);
+  // Begins the tenure of a database that the caller has just created, with its lease.
+  Status AdoptFirstSegment();
+  // Gives the lease back; the next tenure may join the segment if this one was clean.
+  Status EndTenure();
+  const Tenure& tenure() const { return tenure_; }
+  void TenureBroken() { tenure_.clean = false; }
+  bool holds_lease() const { return lease_->held(); }
+  std::string lease_store() const { return lease_->store_name(); }
+
+  std::atomic<uint64_t> pages_from_log{0};
+  std::atomic<uint64_t> pages_from_base{0};
+  std::atomic<uint64_t> lease_acquisitions{0};
+
+ private:
+  LiveDatabase(const Environment& environment, Layout layout) : environment_(environment), layout_(std::move(layout)) {}
+  Status Join(const CleanRelease& previous);
+  Status ReadPageFromBase(const LogPosition& at, PageNumber page, MutableBytes out);
+
+  const Environment& environment_;
+  const Layout layout_;
+  std::string id_;
+  std::unique_ptr<BaseFile> base_;
+  std::unique_ptr<Log> log_;
+  std::unique_ptr<PageCache> cache_;
+  std::unique_ptr<Lease> lease_;
+  Tenure tenure_;
+};
+
+}  // namespace sqlite_efs
+
+#endif  // SQLITE_EFS_STORE_LIVE_DATABASE_H_

@@ -1,0 +1,279 @@
+#include "store/log.h"
+
+#include <algorithm>
+
+#include "store/generations.h"
+
+namespace sqlite_efs {
+namespace {
+
+// No file server that this is made for stamps two changes more than this apart with the same time.
+constexpr Duration kAttributeTick = std::chrono::milliseconds(50);
+// How long a reader that may not write waits for somebody to finish a seal.
+constexpr Duration kSuccessorTimeout = std::chrono::seconds(5);
+constexpr Duration kSuccessorPoll = std::chrono::milliseconds(5);
+// More generations than this cannot come and go during one look.
+constexpr int kMaxGenerations = 1000;
+constexpr int kMaxDamageReads = 3;
+
+// Reads what follows `from`. A frame that is being written may look damaged; it does not look so for long.
+Result<NewFrames> ScanPatiently(const Segment& segment, const SegmentEnd& from, uint64_t size,
+                                FrameNumber limit = {UINT32_MAX}) {
+  Result<NewFrames> found = segment.Scan(from, size, limit);
+  for (int i = 1; i < kMaxDamageReads && found.status().Is(StatusCode::kCorrupt); i++) {
+    EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, segment.Look());
+    found = segment.Scan(from, attributes.size, limit);
+  }
+  return found;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Log>> Log::Open(FileSystem& files, Clock& clock, const Layout& layout, uint32_t page_size) {
+  std::unique_ptr<Log> log(new Log(files, clock, layout, page_size));
+  const std::lock_guard follow(log->follow_mutex_);
+  EFS_RETURN_IF_ERROR(log->OpenSegmentsLocked());
+  EFS_ASSIGN_OR_RETURN(const LogPosition newest, log->FollowLocked());
+  (void)newest;
+  return log;
+}
+
+Status Log::OpenSegmentsLocked() {
+  EFS_ASSIGN_OR_RETURN(const std::vector<SegmentNumber> numbers, ListSegments(files_, layout_));
+  for (const SegmentNumber number : numbers) {
+    EFS_ASSIGN_OR_RETURN(std::shared_ptr<Segment> segment, Segment::Open(files_, layout_, number, page_size_));
+    if (!segments_.empty()) {
+      EFS_RETURN_IF_ERROR(CompleteLocked(*segments_.back(), segment->header().counted_of_previous));
+    }
+    const std::unique_lock lock(mutex_);
+    segments_.push_back(std::move(segment));
+  }
+  return {};
+}
+
+Result<LogPosition> Log::Refresh() {
+  const std::shared_ptr<Segment> segment = live();
+  const LastLook last = last_look();
+  looks_++;
+  EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, segment->Look());
+  if (last.settled && attributes == last.attributes) return newest();
+  const std::lock_guard follow(follow_mutex_);
+  return FollowLocked();
+}
+
+// Follows the generations to the live segment and picks up what was added to it.
+Result<LogPosition> Log::FollowLocked() {
+  for (int i = 0; i < kMaxGenerations; i++) {
+    const std::shared_ptr<Segment> segment = live();
+    looks_++;
+    EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, segment->Look());
+    if (StateOf(attributes) != SegmentState::kLive) {
+      EFS_RETURN_IF_ERROR(AdvanceLocked(*segment));
+      continue;
+    }
+    EFS_ASSIGN_OR_RETURN(const bool believed, PickUpLocked(*segment, attributes));
+    if (believed) return newest();
+  }
+  return Status::Busy("the log in " + layout_.directory() + " was sealed faster than it could be followed; try again");
+}
+
+// Reads what was added to the live segment. False: the segment was sealed meanwhile, so that it is not known whether
+// the frames count.
+Result<bool> Log::PickUpLocked(Segment& live, const FileAttributes& attributes) {
+  LastLook look = last_look();
+  if (look.attributes != attributes) look = {attributes, clock_.Now(), false};
+  const Instant begun = clock_.Now();
+  const SegmentEnd end = EndOf(live);
+  EFS_ASSIGN_OR_RETURN(const bool more, live.HasFrameAfter(end));
+  if (more || end.frames.value == 0) {
+    scans_++;
+    EFS_ASSIGN_OR_RETURN(const NewFrames found, ScanPatiently(live, end, attributes.size));
+    if (!found.pages.empty()) {
+      looks_++;
+      EFS_ASSIGN_OR_RETURN(const FileAttributes again, live.Look());
+      if (StateOf(again) != SegmentState::kLive) return false;
+      Believe(live, found);
+    }
+  }
+  look.settled = begun - look.first_seen >= kAttributeTick;
+  Remember(look);
+  return true;
+}
+
+// `ended` is not live: opens its successor, finishing the seal if nobody has.
+Status Log::AdvanceLocked(Segment& ended) {
+  EFS_ASSIGN_OR_RETURN(const bool exists, HasSuccessor(ended));
+  if (!exists) EFS_RETURN_IF_ERROR(WaitForSuccessorLocked(ended));
+  EFS_ASSIGN_OR_RETURN(std::shared_ptr<Segment> next,
+                       Segment::Open(files_, layout_, {ended.number().value + 1}, page_size_));
+  EFS_RETURN_IF_ERROR(CompleteLocked(ended, next->header().counted_of_previous));
+  const std::unique_lock lock(mutex_);
+  segments_.push_back(std::move(next));
+  last_look_ = {};
+  return {};
+}
+
+Status Log::WaitForSuccessorLocked(Segment& ended) {
+  const Instant deadline = clock_.Now() + kSuccessorTimeout;
+  while (true) {
+    const Result<bool> made = Seal(files_, layout_, ended, EndOf(ended), Ownership::kHelper);
+    if (made.ok()) {
+      if (*made) seals_++;
+      return {};
+    }
+    EFS_ASSIGN_OR_RETURN(const bool exists, HasSuccessor(ended));
+    if (exists) return {};
+    if (clock_.Now() >= deadline) return made.status();
+    clock_.Sleep(kSuccessorPoll);
+  }
+}
+
+Result<bool> Log::HasSuccessor(const Segment& segment) const {
+  // A listing, because a look-up of the name itself could leave "missing" in the name cache for half a minute.
+  EFS_ASSIGN_OR_RETURN(const std::vector<SegmentNumber> numbers, ListSegments(files_, layout_));
+  return std::binary_search(numbers.begin(), numbers.end(), SegmentNumber{segment.number().value + 1});
+}
+
+// Reads what counts of a sealed segment, as its successor says.
+Status Log::CompleteLocked(Segment& ended, FrameNumber counted) {
+  const SegmentEnd known = EndOf(ended);
+  if (known.frames == counted) return {};
+  scans_++;
+  EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, ended.Look());
+  EFS_ASSIGN_OR_RETURN(const NewFrames found, ScanPatiently(ended, known, attributes.size, counted));
+  if (found.end.frames != counted) {
+    return Status::Corrupt("log segment " + ended.path() + " has " + std::to_string(found.end.frames.value) +
+                           " intact frames, but its successor says that " + std::to_string(counted.value) +
+                           " count: it is damaged; restore the database from a backup");
+  }
+  Believe(ended, found);
+  return {};
+}
+
+void Log::Believe(Segment& segment, const NewFrames& frames) {
+  frames_read_ += frames.pages.size();
+  Committed(segment, frames);
+}
+
+void Log::Committed(Segment& segment, const NewFrames& frames) {
+  const std::unique_lock lock(mutex_);
+  assert(segment.index.size().value + frames.pages.size() == frames.end.frames.value);
+  for (const PageNumber page : frames.pages) segment.index.Append(page);
+  segment.end = frames.end;
+}
+
+LogPosition Log::newest() const {
+  const std::shared_lock lock(mutex_);
+  LogPosition position = {segments_.back()->number(), segments_.back()->end.frames, 0};
+  for (auto segment = segments_.rbegin(); segment != segments_.rend() && position.page_count == 0; ++segment) {
+    position.page_count = (*segment)->end.page_count;
+  }
+  return position;
+}
+
+bool Log::SameState(LogPosition a, LogPosition b) const {
+  if (b.segment < a.segment) std::swap(a, b);
+  const std::shared_lock lock(mutex_);
+  const SegmentNumber first = segments_.front()->number();
+  if (a.segment < first || b.segment > segments_.back()->number()) return false;
+  while (a.segment < b.segment && a.frames == segments_[a.segment.value - first.value]->end.frames) {
+    a = {{a.segment.value + 1}, {0}, a.page_count};
+  }
+  return a.segment == b.segment && a.frames == b.frames;
+}
+
+std::optional<FrameLocation> Log::Find(PageNumber page, const LogPosition& at) const {
+  const std::shared_lock lock(mutex_);
+  const SegmentNumber first = segments_.front()->number();
+  if (at.segment < first || at.segment > segments_.back()->number()) return std::nullopt;
+  FrameNumber limit = at.frames;
+  for (size_t i = at.segment.value - first.value + 1; i-- > 0;) {
+    const FrameNumber frame = segments_[i]->index.Find(page, limit);
+    if (frame.value != 0) return FrameLocation{segments_[i], frame};
+    limit = {UINT32_MAX};
+  }
+  return std::nullopt;
+}
+
+Status Log::CheckBase(const LogPosition& at) const {
+  std::shared_ptr<Segment> segment;
+  {
+    const std::shared_lock lock(mutex_);
+    const SegmentNumber first = segments_.front()->number();
+    if (at.segment >= first) segment = segments_[at.segment.value - first.value];
+  }
+  const Status overtaken = Status::Conflict("the state that this transaction reads has been merged into " +
+                                            layout_.base() + "; begin the transaction again");
+  if (!segment) return overtaken;
+  looks_++;
+  const Result<FileAttributes> attributes = segment->Look();
+  if (attributes.status().Is(StatusCode::kStale)) return overtaken;
+  if (!attributes.ok()) return attributes.status();
+  return StateOf(*attributes) == SegmentState::kMerging ? overtaken : Status();
+}
+
+Result<std::shared_ptr<Segment>> Log::LiveSegment(SegmentNumber number, uint64_t salts) {
+  EFS_ASSIGN_OR_RETURN(const LogPosition newest, Refresh());
+  std::shared_ptr<Segment> segment = live();
+  const bool same = newest.segment == number && segment->number() == number && segment->header().salts() == salts;
+  return same ? segment : nullptr;
+}
+
+Result<std::shared_ptr<Segment>> Log::OwnNewSegment(Instant deadline) {
+  const std::lock_guard follow(follow_mutex_);
+  do {
+    EFS_ASSIGN_OR_RETURN(const LogPosition newest, FollowLocked());
+    const std::shared_ptr<Segment> last = live();
+    assert(last->number() == newest.segment);
+    EFS_ASSIGN_OR_RETURN(const bool created, Seal(files_, layout_, *last, EndOf(*last), Ownership::kWriter));
+    if (created) seals_++;
+    EFS_RETURN_IF_ERROR(AdvanceLocked(*last));
+    const std::shared_ptr<Segment> next = live();
+    if (created) return next;
+    if (HasOwner(next->header())) continue;
+    EFS_ASSIGN_OR_RETURN(const bool claimed, Claim(files_, layout_, next->number()));
+    if (claimed) return next;
+  } while (clock_.Now() < deadline);
+  return Status::Busy("database is locked: other writers of " + layout_.base() + " were faster until the timeout");
+}
+
+Result<bool> Log::Decide(Segment& segment, FrameNumber last) {
+  const std::lock_guard follow(follow_mutex_);
+  EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, segment.Look());
+  if (StateOf(attributes) == SegmentState::kLive) {
+    EFS_ASSIGN_OR_RETURN(const bool created, Seal(files_, layout_, segment, EndOf(segment), Ownership::kHelper));
+    if (created) seals_++;
+  }
+  EFS_ASSIGN_OR_RETURN(const LogPosition newest, FollowLocked());
+  assert(newest.segment > segment.number());
+  return EndOf(segment).frames >= last;
+}
+
+SegmentEnd Log::EndOf(const Segment& segment) const {
+  const std::shared_lock lock(mutex_);
+  return segment.end;
+}
+
+std::shared_ptr<Segment> Log::live() const {
+  const std::shared_lock lock(mutex_);
+  return segments_.back();
+}
+
+Log::LastLook Log::last_look() const {
+  const std::shared_lock lock(mutex_);
+  return last_look_;
+}
+
+void Log::Remember(const LastLook& look) {
+  const std::unique_lock lock(mutex_);
+  last_look_ = look;
+}
+
+SegmentNumber Log::first_segment() const {
+  const std::shared_lock lock(mutex_);
+  return segments_.front()->number();
+}
+
+LogCounters Log::counters() const { return {looks_, scans_, frames_read_, seals_}; }
+
+}  // namespace sqlite_efs

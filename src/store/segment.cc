@@ -1,0 +1,162 @@
+#include "store/segment.h"
+
+#include <algorithm>
+#include <array>
+
+namespace sqlite_efs {
+namespace {
+
+constexpr uint32_t kOwnerWrite = 0200;
+constexpr uint32_t kAnyWrite = 0222;
+constexpr uint32_t kAnyExecute = 0111;
+constexpr uint32_t kAnyReadWrite = 0666;
+constexpr size_t kFirstRead_frames = 1;
+constexpr size_t kLargestRead_bytes = size_t{1} << 20;
+
+// Reads a run of frames in growing pieces: most looks find one short commit, a fresh process reads a whole log.
+class FrameReader {
+ public:
+  FrameReader(File& file, uint32_t page_size, FrameNumber next, uint64_t file_size)
+      : file_(file),
+        frame_size_(kFrameHeaderSize + page_size),
+        offset_(FrameOffset(next, page_size)),
+        file_size_(file_size) {}
+
+  // The next whole frame; empty at the end of the file. Valid until the next call.
+  Result<Bytes> Next() {
+    if (position_ == filled_) EFS_RETURN_IF_ERROR(Fill());
+    if (position_ == filled_) return Bytes();
+    const Bytes frame = Bytes(buffer_).subspan(position_, frame_size_);
+    position_ += frame_size_;
+    return frame;
+  }
+
+ private:
+  Status Fill() {
+    const uint64_t left_frames = file_size_ > offset_ ? (file_size_ - offset_) / frame_size_ : 0;
+    const size_t frames = std::min<uint64_t>(batch_frames_, left_frames);
+    buffer_.resize(frames * frame_size_);
+    EFS_ASSIGN_OR_RETURN(const size_t size, file_.ReadAt(offset_, buffer_));
+    position_ = 0;
+    filled_ = size / frame_size_ * frame_size_;
+    offset_ += filled_;
+    batch_frames_ = std::clamp<size_t>(kLargestRead_bytes / frame_size_, 1, batch_frames_ * 4);
+    return {};
+  }
+
+  File& file_;
+  const size_t frame_size_;
+  uint64_t offset_;
+  const uint64_t file_size_;
+  std::vector<std::byte> buffer_;
+  size_t position_ = 0;
+  size_t filled_ = 0;
+  size_t batch_frames_ = kFirstRead_frames;
+};
+
+}  // namespace
+
+SegmentState StateOf(const FileAttributes& attributes) {
+  if ((attributes.mode & kAnyExecute) != 0) return SegmentState::kMerging;
+  return (attributes.mode & kOwnerWrite) != 0 ? SegmentState::kLive : SegmentState::kSealed;
+}
+
+uint32_t ModeFor(SegmentState state, uint32_t base_mode) {
+  const uint32_t live = (base_mode & kAnyReadWrite) | kOwnerWrite;
+  if (state == SegmentState::kLive) return live;
+  const uint32_t sealed = live & ~kAnyWrite;
+  return state == SegmentState::kSealed ? sealed : sealed | kAnyExecute;
+}
+
+Result<std::shared_ptr<Segment>> Segment::Open(FileSystem& files, const Layout& layout, SegmentNumber number,
+                                               uint32_t page_size) {
+  EFS_ASSIGN_OR_RETURN(std::unique_ptr<File> reader, files.Open(layout.segment(number), OpenMode::kRead));
+  std::shared_ptr<Segment> segment(new Segment(number, std::move(reader)));
+  std::array<std::byte, kWalHeaderSize> bytes;
+  EFS_ASSIGN_OR_RETURN(const size_t size, segment->reader_->ReadAt(0, bytes));
+  const auto header = DecodeWalHeader(Bytes(bytes).first(size), &segment->end.checksum);
+  if (!header) {
+    return Status::Corrupt("the header of log segment " + segment->path() + " is damaged; restore it from a backup");
+  }
+  if (header->page_size != page_size) {
+    return Status::Corrupt("log segment " + segment->path() + " has pages of " + std::to_string(header->page_size) +
+                           " bytes, but " + layout.base() + " of " + std::to_string(page_size) +
+                           ": they do not belong together; restore both from one backup");
+  }
+  segment->header_ = *header;
+  return segment;
+}
+
+Result<FileAttributes> Segment::Look() const {
+  EFS_ASSIGN_OR_RETURN(FileAttributes attributes, reader_->Look());
+  if (attributes.links == 0) return Status(StatusCode::kStale, "log segment " + path() + " was removed");
+  return attributes;
+}
+
+Result<NewFrames> Segment::Scan(const SegmentEnd& from, uint64_t file_size, FrameNumber limit) const {
+  FrameReader reader(*reader_, header_.page_size, {from.frames.value + 1}, file_size);
+  NewFrames found;
+  found.end = from;
+  SegmentEnd at = from;
+  while (at.frames < limit) {
+    EFS_ASSIGN_OR_RETURN(const Bytes frame, reader.Next());
+    if (frame.empty()) break;
+    const auto header = DecodeFrame(header_, frame, &at.checksum);
+    if (!header) {
+      const bool first_scan = from.frames.value == 0;
+      if (first_scan || HasSalts(header_, frame)) EFS_RETURN_IF_ERROR(CheckDamageAfter(at, file_size));
+      break;
+    }
+    found.pages.push_back(header->page);
+    at.frames.value++;
+    at.page_count = header->page_count;
+    if (header->page_count != 0) found.end = at;
+  }
+  found.pages.resize(found.end.frames.value - from.frames.value);
+  return found;
+}
+
+// The frame after `at` does not continue the chain. That is normal for a commit that was never finished; but its writer
+// would have been the segment's last. A whole commit further on that others follow shows that the frame is damaged.
+Status Segment::CheckDamageAfter(const SegmentEnd& at, uint64_t file_size) const {
+  FrameReader reader(*reader_, header_.page_size, {at.frames.value + 1}, file_size);
+  EFS_ASSIGN_OR_RETURN(Bytes frame, reader.Next());
+  bool commit_passed = false;
+  bool first = true;  // it may be damaged beyond recognition
+  while (!frame.empty() && (first || HasSalts(header_, frame))) {
+    commit_passed = commit_passed || (HasSalts(header_, frame) && ReadBigEndian32(frame.data() + 4) != 0);
+    WalChecksum chain = StatedChecksum(frame);
+    first = false;
+    EFS_ASSIGN_OR_RETURN(frame, reader.Next());
+    if (frame.empty() || !DecodeFrame(header_, frame, &chain)) continue;
+    if (!commit_passed) continue;
+    return Status::Corrupt("frame " + std::to_string(at.frames.value + 1) + " of log segment " + path() +
+                           " is damaged, and commits follow it; restore the database from a backup, or keep a copy and "
+                           "recover what precedes the frame with stock sqlite3");
+  }
+  return {};
+}
+
+Result<bool> Segment::HasFrameAfter(const SegmentEnd& from) const {
+  std::array<std::byte, kFrameHeaderSize> header;
+  const uint64_t offset = FrameOffset({from.frames.value + 1}, header_.page_size);
+  EFS_ASSIGN_OR_RETURN(const size_t size, reader_->ReadAt(offset, header));
+  return size == header.size() && HasSalts(header_, header);
+}
+
+Status Segment::ReadPage(FrameNumber frame, MutableBytes page) const {
+  EFS_ASSIGN_OR_RETURN(const size_t size,
+                       reader_->ReadAt(FrameOffset(frame, header_.page_size) + kFrameHeaderSize, page));
+  if (size == page.size()) return {};
+  return Status::Corrupt("log segment " + path() + " ends before frame " + std::to_string(frame.value) +
+                         ", which was there; restore the database from a backup");
+}
+
+Result<File*> Segment::Writer(FileSystem& files) {
+  if (!writer_) {
+    EFS_ASSIGN_OR_RETURN(writer_, files.Open(path(), OpenMode::kWrite));
+  }
+  return writer_.get();
+}
+
+}  // namespace sqlite_efs

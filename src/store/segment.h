@@ -1,0 +1,85 @@
+#ifndef SQLITE_EFS_STORE_SEGMENT_H_
+#define SQLITE_EFS_STORE_SEGMENT_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "base/types.h"
+#include "os/file_system.h"
+#include "store/frame_index.h"
+#include "store/layout.h"
+#include "store/wal_format.h"
+
+namespace sqlite_efs {
+
+// What a segment's permission bits say of it. They are one attribute look-up away, and no write to the file undoes
+// them.
+enum class SegmentState {
+  kLive,     // writable by its owner: its writer may add frames, which count
+  kSealed,   // not writable: the successor says, once and for ever, how many frames count
+  kMerging,  // executable: its pages are on their way into the base
+};
+SegmentState StateOf(const FileAttributes& attributes);
+uint32_t ModeFor(SegmentState state, uint32_t base_mode);
+
+// How far a segment's frames are known: up to the end of a commit.
+struct SegmentEnd {
+  FrameNumber frames;
+  WalChecksum checksum;     // the end of the chain
+  uint32_t page_count = 0;  // of the database after the last commit; 0 while there is none in this segment
+};
+
+// Frames found beyond a SegmentEnd: those of whole commits.
+struct NewFrames {
+  std::vector<PageNumber> pages;  // in order
+  SegmentEnd end;
+};
+
+// One open log segment: its file, its header, and what this process has verified of its frames.
+// The reading functions are thread-safe; index and end are guarded by the Log that owns the segment.
+class Segment {
+ public:
+  // Opens and checks the header. kCorrupt for a damaged one or another page size than the base's.
+  static Result<std::shared_ptr<Segment>> Open(FileSystem& files, const Layout& layout, SegmentNumber number,
+                                               uint32_t page_size);
+
+  SegmentNumber number() const { return number_; }
+  const WalHeader& header() const { return header_; }
+  const std::string& path() const { return reader_->path(); }
+  uint64_t frame_size() const { return kFrameHeaderSize + header_.page_size; }
+
+  // One round trip; kStale if the segment was removed.
+  Result<FileAttributes> Look() const;
+  Status ChangeMode(uint32_t mode) { return reader_->ChangeMode(mode); }
+
+  // Reads and verifies what whole commits follow `from`, in a file of `file_size` bytes; at most up to frame `limit`.
+  // Frames of an unfinished commit are not an error; damage that a later commit proves is kCorrupt.
+  Result<NewFrames> Scan(const SegmentEnd& from, uint64_t file_size, FrameNumber limit = {UINT32_MAX}) const;
+
+  // Whether the frame after `from` has been begun: a cheap test for "nothing new".
+  Result<bool> HasFrameAfter(const SegmentEnd& from) const;
+
+  // Reads the page of a frame. kStale if the segment was removed.
+  Status ReadPage(FrameNumber frame, MutableBytes page) const;
+
+  // A write-only descriptor, opened once. Only the segment's writer asks for it, one thread at a time.
+  Result<File*> Writer(FileSystem& files);
+
+  FrameIndex index;  // guarded by the Log
+  SegmentEnd end;    // guarded by the Log
+
+ private:
+  Segment(SegmentNumber number, std::unique_ptr<File> reader) : number_(number), reader_(std::move(reader)) {}
+  Status CheckDamageAfter(const SegmentEnd& end, uint64_t file_size) const;
+
+  SegmentNumber number_;
+  std::unique_ptr<File> reader_;
+  std::unique_ptr<File> writer_;
+  WalHeader header_;
+};
+
+}  // namespace sqlite_efs
+
+#endif  // SQLITE_EFS_STORE_SEGMENT_H_

@@ -1,0 +1,225 @@
+#include "vfs/connection.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "os/clock.h"
+#include "vfs/errors.h"
+
+namespace sqlite_efs {
+namespace {
+
+// A busy handler that calls again this soon continues a wait that has already ended at its timeout.
+constexpr Duration kSameWait = std::chrono::milliseconds(250);
+
+// Makes the part [offset, offset + size) of page 1 say what SQLite must see: rollback mode, whatever is on disk.
+void PatchVersions(size_t offset, MutableBytes bytes) {
+  for (size_t i = kWriteVersionOffset; i <= kWriteVersionOffset + 1; i++) {
+    if (i >= offset && i < offset + bytes.size()) bytes[i - offset] = kVersionRollback;
+  }
+}
+
+}  // namespace
+
+Connection::Connection(std::shared_ptr<Database> database, const Settings& settings, bool read_only)
+    : database_(std::move(database)), settings_(settings), read_only_(read_only) {}
+
+Connection::~Connection() {
+  writer_.reset();
+  database_->GiveUp(owner_);
+}
+
+// --- reading
+
+// SQLite reads a header before it takes a lock; that is served from the newest state.
+Status Connection::EnsureView(Snapshot* temporary, const Snapshot** view) {
+  *view = &snapshot_;
+  if (level_ != SQLITE_LOCK_NONE) return {};
+  EFS_ASSIGN_OR_RETURN(*temporary, database_->TakeSnapshot());
+  *view = temporary;
+  return {};
+}
+
+int Connection::ReadError(const Status& status) const {
+  // BUSY in the middle of an UPDATE would undo nothing, and COMMIT would keep half of it.
+  const bool writing = level_ >= SQLITE_LOCK_RESERVED;
+  if (status.Is(StatusCode::kConflict) && !writing) return Report(status, SQLITE_BUSY_SNAPSHOT);
+  if (status.Is(StatusCode::kCorrupt) && !writing) return Report(status, SQLITE_CORRUPT);
+  return Report(status, SQLITE_IOERR_READ);
+}
+
+int Connection::Read(MutableBytes out, uint64_t offset) {
+  Snapshot temporary;
+  const Snapshot* view = nullptr;
+  const Status viewed = EnsureView(&temporary, &view);
+  if (!viewed.ok()) return Report(viewed);
+  const uint32_t size = level_ == SQLITE_LOCK_NONE ? view->page_size() : page_size_;
+  const uint32_t count = level_ == SQLITE_LOCK_NONE ? view->page_count() : page_count_;
+  const uint64_t end = uint64_t{size} * count;
+  const size_t here = offset < end ? std::min<uint64_t>(out.size(), end - offset) : 0;
+  for (size_t done = 0; done < here;) {
+    const size_t in_page = (offset + done) % size;
+    const size_t n = std::min<size_t>(here - done, size - in_page);
+    const PageNumber page = {static_cast<uint32_t>((offset + done) / size + 1)};
+    const Status status = ReadPage(*view, page, in_page, out.subspan(done, n));
+    if (!status.ok()) return ReadError(status);
+    done += n;
+  }
+  if (here == out.size()) return SQLITE_OK;
+  std::fill(out.begin() + static_cast<ptrdiff_t>(here), out.end(), std::byte{0});
+  return SQLITE_IOERR_SHORT_READ;
+}
+
+Status Connection::ReadPage(const Snapshot& view, PageNumber page, size_t offset, MutableBytes out) {
+  bool written = false;
+  if (write_state_ == WriteState::kWritten) {
+    std::vector<std::byte> content(page_size_);
+    EFS_ASSIGN_OR_RETURN(written, writer_->ReadPage(page, content));
+    if (written) std::memcpy(out.data(), content.data() + offset, out.size());
+  }
+  if (!written && page.value <= view.page_count()) {
+    EFS_RETURN_IF_ERROR(view.ReadPage(page, offset, out));
+  } else if (!written) {
+    std::fill(out.begin(), out.end(), std::byte{0});
+  }
+  if (page.value == 1) PatchVersions(offset, out);
+  return {};
+}
+
+int Connection::FileSize(sqlite3_int64* size) {
+  Snapshot temporary;
+  const Snapshot* view = nullptr;
+  const Status viewed = EnsureView(&temporary, &view);
+  if (!viewed.ok()) return Report(viewed);
+  const bool locked = level_ != SQLITE_LOCK_NONE;
+  *size = locked ? sqlite3_int64{page_size_} * page_count_ : sqlite3_int64{view->page_size()} * view->page_count();
+  return SQLITE_OK;
+}
+
+// --- locking
+
+Duration Connection::LockTimeout() const {
+  const bool waited = last_timeout_ && SystemClock().Now() - *last_timeout_ < kSameWait;
+  return waited ? Duration::zero() : settings_.timeout;
+}
+
+int Connection::Lock(int level) {
+  if (level_ == SQLITE_LOCK_NONE && level >= SQLITE_LOCK_SHARED) {
+    Result<Snapshot> snapshot = database_->TakeSnapshot();
+    if (!snapshot.ok()) return Report(snapshot.status());
+    snapshot_ = std::move(*snapshot);
+    page_size_ = snapshot_.page_size();
+    page_count_ = snapshot_.page_count();
+    level_ = SQLITE_LOCK_SHARED;
+  }
+  if (level >= SQLITE_LOCK_RESERVED && !writer_) {
+    if (read_only_) return Report(Status::ReadOnly(database_->path() + " is open for reading only"));
+    Result<std::unique_ptr<Writer>> writer = database_->BeginWrite(snapshot_, owner_, LockTimeout());
+    if (writer.status().Is(StatusCode::kBusy)) last_timeout_ = SystemClock().Now();
+    if (!writer.ok()) return Report(writer.status());
+    last_timeout_.reset();
+    writer_ = std::move(*writer);
+    write_state_ = WriteState::kClean;
+    rolling_back_ = false;
+    written_counter_.reset();
+  }
+  level_ = std::max(level_, level);
+  return SQLITE_OK;
+}
+
+int Connection::Unlock(int level) {
+  if (level <= SQLITE_LOCK_SHARED && writer_) {
+    writer_.reset();
+    write_state_ = WriteState::kClean;
+    page_size_ = snapshot_.page_size();
+    page_count_ = snapshot_.page_count();
+  }
+  if (level == SQLITE_LOCK_NONE) snapshot_ = {};
+  level_ = std::min(level_, level);
+  return SQLITE_OK;
+}
+
+// --- writing
+
+int Connection::Write(Bytes data, uint64_t offset) {
+  if (!writer_)
+    return Report(Status::IoError("a write to " + database_->path() + " without a lock"), SQLITE_IOERR_WRITE);
+  if (write_state_ == WriteState::kCommitted) {
+    return Report(Status::IoError("the transaction on " + database_->path() +
+                                  " is committed already; it can neither be rolled back (another file of the same "
+                                  "transaction failed after it) nor go on (PRAGMA locking_mode=EXCLUSIVE)"),
+                  SQLITE_IOERR_WRITE);
+  }
+  if (page_size_ == 0 && IsPageSize(data.size())) page_size_ = static_cast<uint32_t>(data.size());
+  if (data.size() != page_size_ || offset % page_size_ != 0) {
+    return Report(Status::IoError("the page size of the live database " + database_->path() + " is " +
+                                  std::to_string(page_size_) +
+                                  " bytes and cannot be changed: detach it, change it, and attach it again"),
+                  SQLITE_IOERR_WRITE);
+  }
+  const Status status = WritePage({static_cast<uint32_t>(offset / page_size_ + 1)}, data);
+  if (status.ok() || status.Is(StatusCode::kFull)) return Report(status);
+  return Report(status, SQLITE_IOERR_WRITE);
+}
+
+Status Connection::WritePage(PageNumber page, Bytes content) {
+  if (write_state_ == WriteState::kClean) write_state_ = WriteState::kWritten;
+  // While it rolls back, SQLite puts the old pages back; they are in place.
+  if (rolling_back_) write_state_ = WriteState::kDiscarded;
+  page_count_ = std::max(page_count_, page.value);
+  if (write_state_ == WriteState::kDiscarded) return {};
+  if (page.value != 1) return writer_->WritePage(page, content);
+  written_counter_ = ReadBigEndian32(&content[kChangeCounterOffset]);
+  written_page_count_ = PageCountOf(content);
+  std::vector<std::byte> image(content.begin(), content.end());
+  if (image[kWriteVersionOffset] != kVersionRollback) {
+    // A backup copied this page from a database in WAL mode into SQLite's cache. A counter that SQLite does not expect
+    // makes it read the page anew, as one in rollback mode.
+    (*written_counter_)++;
+    WriteBigEndian32(&image[kChangeCounterOffset], *written_counter_);
+    WriteBigEndian32(&image[kVersionValidForOffset], *written_counter_);
+  }
+  image[kWriteVersionOffset] = image[kWriteVersionOffset + 1] = kVersionWal;
+  return writer_->WritePage(page, image);
+}
+
+int Connection::Truncate(uint64_t size) {
+  if (page_size_ != 0 && write_state_ != WriteState::kCommitted) page_count_ = static_cast<uint32_t>(size / page_size_);
+  return SQLITE_OK;
+}
+
+bool Connection::IsCommit() const {
+  if (!written_counter_) return false;
+  if (snapshot_.is_new()) return *written_counter_ != 0;
+  std::array<std::byte, 4> before;
+  // Page 1 was read to be changed, so that it comes from the cache; an error here would show when it is compared.
+  if (!snapshot_.ReadPage({1}, kChangeCounterOffset, before).ok()) return false;
+  return ReadBigEndian32(before.data()) != *written_counter_;
+}
+
+int Connection::Sync() {
+  if (!writer_ || write_state_ != WriteState::kWritten) return SQLITE_OK;
+  if (!IsCommit()) {
+    write_state_ = WriteState::kDiscarded;
+    if (rolling_back_) return SQLITE_OK;
+    // Others would not see a change that the counter does not tell them of.
+    return Report(Status::IoError("a transaction on " + database_->path() +
+                                  " did not raise the change counter of the file; nothing of it was saved"),
+                  SQLITE_IOERR);
+  }
+  const Status status = Commit();
+  write_state_ = status.ok() ? WriteState::kCommitted : WriteState::kDiscarded;
+  // Not BUSY: COMMIT would leave the transaction open.
+  if (status.ok() || status.Is(StatusCode::kFull)) return Report(status);
+  return Report(status, status.Is(StatusCode::kUnknownOutcome) ? SQLITE_IOERR_FSYNC : SQLITE_IOERR);
+}
+
+Status Connection::Commit() {
+  const uint32_t page_count = written_page_count_ != 0 ? written_page_count_ : page_count_;
+  EFS_RETURN_IF_ERROR(writer_->Commit(page_count, &snapshot_));
+  page_count_ = page_count;
+  return {};
+}
+
+}  // namespace sqlite_efs

@@ -1,0 +1,80 @@
+#ifndef SQLITE_EFS_VFS_CONNECTION_H_
+#define SQLITE_EFS_VFS_CONNECTION_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "store/database.h"
+#include "vfs/settings.h"
+#include "vfs/sqlite.h"
+
+namespace sqlite_efs {
+
+// What one SQLite connection does with a live database: it translates SQLite's rollback-mode file operations into
+// snapshots and transactions. The methods are those of sqlite3_io_methods, https://www.sqlite.org/c3ref/io_methods.html
+// , and return SQLite result codes. SQLite calls them from one thread at a time.
+class Connection {
+ public:
+  Connection(std::shared_ptr<Database> database, const Settings& settings, bool read_only);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  int Read(MutableBytes out, uint64_t offset);
+  int Write(Bytes data, uint64_t offset);
+  int Truncate(uint64_t size);
+  int FileSize(sqlite3_int64* size);
+  // SQLITE_LOCK_SHARED pins a snapshot, SQLITE_LOCK_RESERVED obtains the right to write.
+  int Lock(int level);
+  int Unlock(int level);
+  // SQLITE_FCNTL_SYNC: the commit, unless SQLite has just rolled the transaction back.
+  int Sync();
+  // SQLITE_FCNTL_PRAGMA
+  int Pragma(char** arguments);
+
+  const Database& database() const { return *database_; }
+  // Set by the journal when SQLite plays it back.
+  bool* rolling_back() { return &rolling_back_; }
+  // Whether this process is a child of the one that opened the connection, which then must not be used.
+  bool is_inherited() const { return fork_generation_ != ForkGeneration(); }
+
+ private:
+  enum class WriteState {
+    kClean,      // nothing written
+    kWritten,    // pages written, to be committed or rolled back
+    kCommitted,  // committed; nothing more may be written
+    kDiscarded,  // the commit failed or was rolled back; what is written is of no account
+  };
+
+  Status EnsureView(Snapshot* temporary, const Snapshot** view);
+  Status ReadPage(const Snapshot& view, PageNumber page, size_t offset, MutableBytes out);
+  Status WritePage(PageNumber page, Bytes content);
+  Status Commit();
+  bool IsCommit() const;
+  uint32_t page_size() const { return page_size_; }
+  Duration LockTimeout() const;
+  int ReadError(const Status& status) const;
+  std::string StatusJson();
+
+  std::shared_ptr<Database> database_;
+  const Settings settings_;
+  const bool read_only_;
+  const uint64_t fork_generation_ = ForkGeneration();
+  const Database::Owner owner_ = Database::NewOwner();
+
+  int level_ = SQLITE_LOCK_NONE;
+  Snapshot snapshot_;        // while level_ >= SHARED
+  uint32_t page_size_ = 0;   // of the snapshot; of a new database, once it is known; otherwise 0
+  uint32_t page_count_ = 0;  // of the file as SQLite sees it
+  std::unique_ptr<Writer> writer_;
+  WriteState write_state_ = WriteState::kClean;
+  bool rolling_back_ = false;
+  std::optional<uint32_t> written_counter_;  // of page 1 as written last
+  uint32_t written_page_count_ = 0;          // as page 1 states it; 0: not valid
+  std::optional<Instant> last_timeout_;      // when the lock was last waited for in vain
+};
+
+}  // namespace sqlite_efs
+
+#endif  // SQLITE_EFS_VFS_CONNECTION_H_

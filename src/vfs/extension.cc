@@ -1,0 +1,67 @@
+// The entry points of include/sqlite_efs.h.
+#include <cstdlib>
+#include <cstring>
+
+#include "sqlite_efs.h"
+#include "vfs/errors.h"
+#include "vfs/sqlite.h"
+#include "vfs/vfs.h"
+
+#ifndef SQLITE_CORE
+SQLITE_EXTENSION_INIT1
+#endif
+
+#define EFS_PUBLIC extern "C" __attribute__((visibility("default")))
+
+namespace {
+
+// The first version with sqlite3_uri_key() and sqlite3_filename_database().
+constexpr int kOldestSqlite = 3031000;
+
+int Register(bool make_default, char** error_message) {
+  if (sqlite3_libversion_number() < kOldestSqlite) {
+    if (error_message != nullptr) {
+      *error_message = sqlite3_mprintf("sqlite_efs needs SQLite 3.31.0 or later; this is %s", sqlite3_libversion());
+    }
+    return SQLITE_ERROR;
+  }
+  return sqlite_efs::Guarded([&] { return sqlite_efs::RegisterVfs(sqlite_efs::SystemEnvironment(), make_default); });
+}
+
+bool DefaultByEnvironment() {
+  const char* value = std::getenv("SQLITE_EFS_DEFAULT");
+  return value != nullptr && std::strcmp(value, "1") == 0;
+}
+
+int Load(bool make_default, char** error_message, const sqlite3_api_routines* api) {
+#ifdef SQLITE_CORE
+  (void)api;
+#else
+  SQLITE_EXTENSION_INIT2(api);
+#endif
+  // Not SQLITE_OK_LOAD_PERMANENTLY, which sqlite3_auto_extension() takes for an error: the linker's nodelete flag keeps
+  // the library loaded.
+  return Register(make_default || DefaultByEnvironment(), error_message);
+}
+
+}  // namespace
+
+EFS_PUBLIC int sqlite3_sqliteefs_init(sqlite3*, char** error_message, const sqlite3_api_routines* api) {
+  return Load(false, error_message, api);
+}
+
+EFS_PUBLIC int sqlite3_efs_default_init(sqlite3*, char** error_message, const sqlite3_api_routines* api) {
+  return Load(true, error_message, api);
+}
+
+EFS_PUBLIC int sqlite_efs_register(int make_default) {
+  return Register(make_default != 0 || DefaultByEnvironment(), nullptr);
+}
+
+EFS_PUBLIC const char* sqlite_efs_last_error(void) { return sqlite_efs::LastError().c_str(); }
+
+EFS_PUBLIC void sqlite_efs_clear_error(void) { sqlite_efs::LastError().clear(); }
+
+EFS_PUBLIC int sqlite_efs_release(void) { return sqlite_efs::ReleaseLeases(); }
+
+EFS_PUBLIC const char* sqlite_efs_version(void) { return SQLITE_EFS_VERSION; }

@@ -1,0 +1,92 @@
+#include "vfs/ordinary.h"
+
+#include <cstring>
+#include <memory>
+
+#include "store/attach.h"
+#include "store/base_file.h"
+#include "vfs/sqlite.h"
+
+namespace sqlite_efs {
+namespace {
+
+struct CloseConnection {
+  void operator()(sqlite3* db) const { sqlite3_close(db); }
+};
+using StockConnection = std::unique_ptr<sqlite3, CloseConnection>;
+
+Status StockError(sqlite3* db, int rc, const std::string& path) {
+  const int primary = rc & 0xff;
+  if (primary == SQLITE_BUSY) {
+    return Status::Busy(path + " cannot be made live while another program has it open; close that and try again");
+  }
+  const std::string message = path + " cannot be made live: stock SQLite says \"" + sqlite3_errmsg(db) + "\"";
+  if (primary == SQLITE_NOTADB) {
+    return {StatusCode::kNotDatabase, path + " is not an SQLite database; name another file, or restore it"};
+  }
+  if (primary == SQLITE_FULL) return {StatusCode::kFull, message};
+  if (primary == SQLITE_READONLY) return Status::ReadOnly(message);
+  if (primary == SQLITE_CORRUPT) return Status::Corrupt(message + "; restore it from a backup");
+  return Status::CantOpen(message);
+}
+
+// Runs a statement and returns the first column of its first row.
+Result<std::string> Run(sqlite3* db, const std::string& sql, const std::string& path) {
+  sqlite3_stmt* statement = nullptr;
+  int rc = sqlite3_prepare_v2(db, sql.c_str(), -1, &statement, nullptr);
+  std::string answer;
+  if (rc == SQLITE_OK && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
+    const unsigned char* text = sqlite3_column_text(statement, 0);
+    if (text != nullptr) answer = reinterpret_cast<const char*>(text);
+    rc = SQLITE_OK;
+  }
+  const int finalized = sqlite3_finalize(statement);
+  if (rc == SQLITE_OK || rc == SQLITE_DONE) rc = finalized;
+  if (rc != SQLITE_OK) return StockError(db, rc, path);
+  return answer;
+}
+
+// Recovers what is left of earlier transactions and puts the database into WAL mode without leaving a `-wal` file.
+Status Normalize(const std::string& path, const char* stock_vfs) {
+  sqlite3* opened = nullptr;
+  const int rc = sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_PRIVATECACHE, stock_vfs);
+  const StockConnection db(opened);
+  if (rc != SQLITE_OK) return StockError(db.get(), rc, path);
+  // Exclusive locking needs no shared memory, which a network file system does not have.
+  for (const char* sql : {"PRAGMA locking_mode=EXCLUSIVE", "PRAGMA schema_version"}) {
+    const Result<std::string> done = Run(db.get(), sql, path);
+    if (!done.ok()) return done.status();
+  }
+  EFS_ASSIGN_OR_RETURN(const std::string mode, Run(db.get(), "PRAGMA journal_mode=WAL", path));
+  if (mode != "wal") return Status::CantOpen(path + " cannot be made live: its journal mode stays \"" + mode + "\"");
+  EFS_ASSIGN_OR_RETURN(const std::string busy, Run(db.get(), "PRAGMA wal_checkpoint(TRUNCATE)", path));
+  if (busy != "0") return Status::Busy(path + " cannot be made live while another program reads it");
+  return {};
+}
+
+}  // namespace
+
+Status CheckNoJournal(FileSystem& files, const std::string& path) {
+  const Layout layout(path);
+  const Result<std::string> start = ReadSmallFile(files, layout.journal(), 8);
+  if (start.status().Is(StatusCode::kNotFound)) return {};
+  // A journal that was ended in order is empty or begins with zeros.
+  if (start.ok() && start->find_first_not_of('\0') == std::string::npos) return {};
+  return Status::CantOpen(layout.journal() + " lies beside the live database " + path +
+                          ": stock SQLite would play it back into the database and damage it; move it away");
+}
+
+Status AttachDatabase(FileSystem& files, const std::string& path, const char* stock_vfs) {
+  const Layout layout(path);
+  EFS_RETURN_IF_ERROR(CheckAttachable(files, layout));
+  EFS_RETURN_IF_ERROR(Normalize(path, stock_vfs));
+  EFS_ASSIGN_OR_RETURN(const std::unique_ptr<BaseFile> base, BaseFile::Open(files, path));
+  const Status created = CreateLogDirectory(files, layout, base->page_size(), nullptr);
+  if (created.ok() || (created.Is(StatusCode::kExists) && IsLive(files, path))) return {};
+  if (created.Is(StatusCode::kExists) || created.Is(StatusCode::kNotFound)) {
+    return Status::Busy(path + " cannot be made live: another program opened it meanwhile (" + created.message() + ")");
+  }
+  return created;
+}
+
+}  // namespace sqlite_efs

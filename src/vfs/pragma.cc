@@ -1,0 +1,93 @@
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "lease/embedded_lease_store.h"
+#include "vfs/connection.h"
+#include "vfs/errors.h"
+
+namespace sqlite_efs {
+namespace {
+
+using nlohmann::json;
+
+int Answer(char** arguments, const std::string& text) {
+  arguments[0] = sqlite3_mprintf("%s", text.c_str());
+  return arguments[0] == nullptr ? SQLITE_NOMEM : SQLITE_OK;
+}
+
+std::string Hexadecimal(uint64_t value) {
+  std::array<char, 17> text;
+  std::snprintf(text.data(), text.size(), "%016llx", static_cast<unsigned long long>(value));
+  return text.data();
+}
+
+}  // namespace
+
+// SQLITE_FCNTL_PRAGMA: arguments are the answer, the pragma's name, and its value or null.
+int Connection::Pragma(char** arguments) {
+  const char* const name = arguments[1];
+  const char* const value = arguments[2];
+  if (sqlite3_stricmp(name, "journal_mode") == 0) return Answer(arguments, "wal");
+  if (sqlite3_stricmp(name, "locking_mode") == 0) return Answer(arguments, "normal");
+  if (sqlite3_stricmp(name, "mmap_size") == 0) return Answer(arguments, "0");
+  if (sqlite3_stricmp(name, "efs_status") == 0) return Answer(arguments, StatusJson());
+  if (sqlite3_stricmp(name, "page_size") != 0 || value == nullptr) return SQLITE_NOTFOUND;
+  const std::shared_ptr<LiveDatabase> live = database_->live();
+  const long wanted = std::strtol(value, nullptr, 0);
+  if (!live || wanted <= 0 || !IsPageSize(static_cast<uint64_t>(wanted)) || wanted == live->page_size()) {
+    return SQLITE_NOTFOUND;
+  }
+  const std::string message = "the page size of the live database " + database_->path() + " is " +
+                              std::to_string(live->page_size()) +
+                              " bytes and cannot be changed: detach it, change it, and attach it again";
+  arguments[0] = sqlite3_mprintf("%s", message.c_str());
+  return Report(Status::Invalid(message), SQLITE_ERROR);
+}
+
+std::string Connection::StatusJson() {
+  const std::shared_ptr<LiveDatabase> live = database_->live();
+  json status = {{"version", SQLITE_EFS_VERSION},
+                 {"path", database_->path()},
+                 {"state", live ? "live" : "new"},
+                 {"read_only", read_only_},
+                 {"last_error", LastErrorOfProcess()}};
+  json counters = {{"commits", database_->commits.load()},
+                   {"frames_written", database_->frames_written.load()},
+                   {"conflicts", database_->conflicts.load()},
+                   {"lease_waits", database_->lease_waits.load()}};
+  if (live) {
+    const LogPosition newest = live->log().newest();
+    const LogPosition seen = level_ == SQLITE_LOCK_NONE ? newest : snapshot_.position();
+    const std::shared_ptr<Segment> segment = live->log().live();
+    const Result<FileAttributes> attributes = segment->Look();
+    const Result<uint32_t> page_count = live->PageCount(newest);
+    const LogCounters log = live->log().counters();
+    status["database_id"] = live->id();
+    status["page_size"] = live->page_size();
+    status["page_count"] = page_count.ok() ? json(*page_count) : json();
+    status["segment"] = {{"number", segment->number().value},
+                         {"first", live->log().first_segment().value},
+                         {"frames", newest.frames.value},
+                         {"bytes", attributes.ok() ? json(attributes->size) : json()},
+                         {"salt", Hexadecimal(segment->header().salts())}};
+    status["snapshot"] = {{"segment", seen.segment.value}, {"frames", seen.frames.value}};
+    status["lease"] = {
+        {"store", live->lease_store()}, {"held", live->holds_lease()}, {"by_this_connection", writer_ != nullptr}};
+    status["cache"] = {{"capacity_bytes", live->cache().capacity_bytes()},
+                       {"bytes", live->cache().size_bytes()},
+                       {"hits", live->cache().hits()},
+                       {"misses", live->cache().misses()}};
+    counters.update({{"looks", log.looks},
+                     {"scans", log.scans},
+                     {"frames_read", log.frames_read},
+                     {"seals", log.seals},
+                     {"pages_from_log", live->pages_from_log.load()},
+                     {"pages_from_base", live->pages_from_base.load()},
+                     {"lease_acquisitions", live->lease_acquisitions.load()}});
+  }
+  status["counters"] = counters;
+  return status.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace sqlite_efs

@@ -1,0 +1,133 @@
+#include "vfs/settings.h"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+
+namespace sqlite_efs {
+namespace {
+
+constexpr double kMaxTimeout_s = 3600;
+constexpr uint64_t kMaxCache_mib = 16384;
+constexpr uint64_t kMaxAttempts = 1'000'000;
+constexpr uint64_t kMaxExpiration_s = 86'400;
+
+// Where a value came from, for messages.
+struct Source {
+  std::string name;
+  std::string value;
+};
+
+Status Bad(const Source& source, const std::string& wanted) {
+  return Status::Invalid(source.name + " is \"" + source.value + "\"; it must be " + wanted);
+}
+
+template <typename Number>
+bool Parse(const std::string& text, Number* out) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *out);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+Status SetInteger(const Source& source, uint64_t max, uint64_t* out) {
+  if (Parse(source.value, out) && *out >= 1 && *out <= max) return {};
+  return Bad(source, "a whole number from 1 to " + std::to_string(max));
+}
+
+Status SetTimeout(const Source& source, Settings* settings) {
+  double seconds = 0;
+  if (!Parse(source.value, &seconds) || !std::isfinite(seconds) || seconds < 0 || seconds > kMaxTimeout_s) {
+    return Bad(source, "a number of seconds from 0 to 3600");
+  }
+  settings->timeout = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
+  return {};
+}
+
+Status SetCache(const Source& source, Settings* settings) {
+  uint64_t value = 0;
+  EFS_RETURN_IF_ERROR(SetInteger(source, kMaxCache_mib, &value));
+  settings->cache_mib = value;
+  return {};
+}
+
+Status SetAttempts(const Source& source, Settings* settings) {
+  return SetInteger(source, kMaxAttempts, &settings->lock_max_attempts);
+}
+
+Status SetExpiration(const Source& source, Settings* settings) {
+  return SetInteger(source, kMaxExpiration_s, &settings->lock_expiration_s);
+}
+
+Status SetTable(const Source& source, Settings*) {
+  if (source.value.empty()) return {};
+  return Status::Invalid(source.name + " names the table \"" + source.value +
+                         "\", but the DynamoDB lease is not available in this version; unset it to use the embedded "
+                         "lease, which coordinates the writers of one machine");
+}
+
+Status SetVfs(const Source&, Settings*) { return {}; }
+
+Status RefuseTrue(const Source& source, Settings*) {
+  if (source.value == "0" || source.value == "no" || source.value == "off" || source.value == "false") return {};
+  return Status::Invalid(source.name + "=" + source.value +
+                         " would let SQLite read a live database without the engine's locks; leave it out");
+}
+
+struct Setting {
+  const char* parameter;
+  const char* variable;  // null: none
+  Status (*set)(const Source&, Settings*);
+};
+
+constexpr std::array kSettings = {
+    Setting{"timeout", "SQLITE_EFS_TIMEOUT", &SetTimeout},
+    Setting{"cache_mib", "SQLITE_EFS_CACHE_MIB", &SetCache},
+    Setting{"lock_max_attempts", "SQLITE_LOCK_MAX_ATTEMPTS", &SetAttempts},
+    Setting{"lock_expiration", "SQLITE_LOCK_EXPIRATION", &SetExpiration},
+    Setting{"lock_dynamodb_table", "SQLITE_LOCK_DYNAMODB_TABLE", &SetTable},
+    // SQLite's own: https://www.sqlite.org/uri.html
+    Setting{"vfs", nullptr, &SetVfs},
+    Setting{"mode", nullptr, &SetVfs},
+    Setting{"cache", nullptr, &SetVfs},
+    Setting{"psow", nullptr, &SetVfs},
+    Setting{"nolock", nullptr, &RefuseTrue},
+    Setting{"immutable", nullptr, &RefuseTrue},
+};
+
+const Setting* FindSetting(const std::string& parameter) {
+  for (const Setting& setting : kSettings) {
+    if (parameter == setting.parameter) return &setting;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::optional<std::string> ReadEnvironment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+Result<Settings> ParseSettings(const std::vector<UriParameter>& parameters, const EnvironmentReader& environment) {
+  Settings settings;
+  for (const Setting& setting : kSettings) {
+    bool in_uri = false;
+    for (const UriParameter& parameter : parameters) in_uri = in_uri || parameter.name == setting.parameter;
+    if (setting.variable == nullptr || in_uri) continue;
+    const std::optional<std::string> value = environment(setting.variable);
+    if (!value) continue;
+    EFS_RETURN_IF_ERROR(setting.set({"the environment variable " + std::string(setting.variable), *value}, &settings));
+  }
+  for (const UriParameter& parameter : parameters) {
+    const Setting* setting = FindSetting(parameter.name);
+    if (setting == nullptr) {
+      return Status::Invalid("the URI parameter \"" + parameter.name +
+                             "\" is unknown; known are timeout, cache_mib, lock_max_attempts, lock_expiration, "
+                             "lock_dynamodb_table, and SQLite's vfs, mode, cache, psow");
+    }
+    EFS_RETURN_IF_ERROR(setting->set({"the URI parameter " + parameter.name, parameter.value}, &settings));
+  }
+  return settings;
+}
+
+}  // namespace sqlite_efs

@@ -1,0 +1,37 @@
+#ifndef SQLITE_EFS_VFS_SETTINGS_H_
+#define SQLITE_EFS_VFS_SETTINGS_H_
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "os/clock.h"
+
+namespace sqlite_efs {
+
+// What a connection may be told, in its URI or else in the environment. Each has the range that its parser names.
+struct Settings {
+  Duration timeout = std::chrono::seconds(5);  // the longest wait for the writer's lease
+  size_t cache_mib = 16;                       // pages in memory, for all connections of the process to one file
+  uint64_t lock_max_attempts = 10;             // of a lease store on the network
+  uint64_t lock_expiration_s = 0;              // of a lease that is not renewed; 0: the store's default
+};
+
+struct UriParameter {
+  std::string name;
+  std::string value;
+};
+
+// The value of an environment variable, if it is set.
+using EnvironmentReader = std::function<std::optional<std::string>(const char* name)>;
+std::optional<std::string> ReadEnvironment(const char* name);
+
+// kInvalid, naming the parameter or variable, for what is unknown, ill-formed, out of range or not safe.
+Result<Settings> ParseSettings(const std::vector<UriParameter>& parameters, const EnvironmentReader& environment);
+
+}  // namespace sqlite_efs
+
+#endif  // SQLITE_EFS_VFS_SETTINGS_H_
