@@ -120,7 +120,11 @@ def visit(browser, site):
         page = context.new_page()
         page.on("console", lambda m: m.type in ("error", "warning") and troubles.append(f"console: {m.text}"))
         page.on("pageerror", lambda e: troubles.append(f"script: {e}"))
-        page.on("requestfailed", lambda r: troubles.append(f"failed: {r.url}: {r.failure}"))
+        # Aborted: the visitor went on before it came, as visitors do.
+        page.on(
+            "requestfailed",
+            lambda r: r.failure == "net::ERR_ABORTED" or troubles.append(f"failed: {r.url}: {r.failure}"),
+        )
         page.on(
             "request",
             lambda r: r.url.startswith((site.address, "data:")) or troubles.append(f"foreign: {r.url}"),

@@ -1,15 +1,20 @@
 """demo/run: what it makes, what it says, and that it does nothing twice."""
 
 import contextlib
+import http.cookiejar
 import json
+import re
 import socket
 import subprocess
 import time
+import urllib.parse
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import sqlite_efs
 from conftest import RUN, demo_environment, serve
 
+VOTES_EACH = 15
 QUICK_S = 15  # a generous bound for starting on what is there already; it takes about two seconds
 
 
@@ -61,6 +66,38 @@ def test_second_start_is_quick_and_keeps_what_is_there(tmp_path):
         assert "sample questions" not in site.greeting and "Made the user" not in site.greeting
         with urllib.request.urlopen(f"{site.address}/polls/1/results/", timeout=30) as answer:
             assert "40 votes" in answer.read().decode()
+
+
+def vote(address, question, choice):
+    """One new visitor's vote, by plain HTTP; the results page that answers it."""
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+    form = opener.open(f"{address}/polls/{question}/", timeout=60).read().decode()
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form)[1]
+    key = re.search(rf"<span>{choice}</span>\s*<input[^>]* value=\"(\d+)\"", form)[1]
+    fields = urllib.parse.urlencode({"csrfmiddlewaretoken": token, "choice": key}).encode()
+    return opener.open(f"{address}/polls/{question}/vote/", fields, timeout=60).read().decode()
+
+
+def votes(page, choice):
+    return int(re.search(rf"{choice}.*?(\d+) votes?<", page, re.DOTALL)[1])
+
+
+def test_two_servers_on_one_database_see_each_other_at_once_and_count_exactly(tmp_path):
+    database = tmp_path / "demo.sqlite3"
+    with serve(database) as first, serve(database) as second:
+        for number, (here, there) in enumerate([(first, second), (second, first)] * 2):
+            vote(here.address, 2, "Under a desk")
+            with urllib.request.urlopen(f"{there.address}/polls/2/results/", timeout=30) as answer:
+                assert votes(answer.read().decode(), "Under a desk") == 7 + number
+
+        def vote_many(site):
+            return sum("your vote is counted" in vote(site.address, 6, "Monday") for _ in range(VOTES_EACH))
+
+        voters = [first, second] * 2
+        with ThreadPoolExecutor(len(voters)) as pool:
+            assert list(pool.map(vote_many, voters)) == [VOTES_EACH] * len(voters)
+        with urllib.request.urlopen(f"{first.address}/polls/6/results/", timeout=30) as answer:
+            assert votes(answer.read().decode(), "Monday") == 9 + VOTES_EACH * len(voters)
 
 
 def test_port_in_use_is_said_clearly_and_nothing_is_made(tmp_path):
