@@ -1,30 +1,43 @@
 #include "base/uuid.h"
 
-#include <random>
+#include <sys/random.h>
+
+#include <array>
+#include <cstdlib>
+#include <span>
 
 namespace sqlite_efs {
 
+namespace {
+
+// Asks the system each time: a generator's state would be shared by a process and the children it forks.
+void FillRandom(std::span<uint8_t> out) {
+  // Up to 256 bytes come whole: getrandom(2).
+  const ssize_t size = ::getrandom(out.data(), out.size(), 0);
+  if (size != static_cast<ssize_t>(out.size())) std::abort();
+}
+
+}  // namespace
+
 uint32_t RandomBits() {
-  // Asks the system each time: a generator's state would be shared by a process and the children it forks.
-  std::random_device device;
-  return device();
+  std::array<uint8_t, 4> bytes;
+  FillRandom(bytes);
+  uint32_t bits = 0;
+  for (const uint8_t byte : bytes) bits = (bits << 8) | byte;
+  return bits;
 }
 
 std::string NewUuid() {
   static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text = "xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx";
-  uint32_t bits = 0;
-  int left = 0;
-  for (char& c : text) {
-    if (c != 'x' && c != 'y') continue;
-    if (left == 0) {
-      bits = RandomBits();
-      left = 8;
-    }
-    const uint32_t nibble = c == 'y' ? (8 | (bits & 3)) : (bits & 15);
-    c = kDigits[nibble];
-    bits >>= 4;
-    left--;
+  std::array<uint8_t, 16> bytes;
+  FillRandom(bytes);
+  bytes[6] = static_cast<uint8_t>((bytes[6] & 0x0f) | 0x40);  // version 4
+  bytes[8] = static_cast<uint8_t>((bytes[8] & 0x3f) | 0x80);  // the variant of RFC 9562
+  std::string text;
+  for (size_t i = 0; i < bytes.size(); i++) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) text.push_back('-');
+    text.push_back(kDigits[bytes[i] >> 4]);
+    text.push_back(kDigits[bytes[i] & 15]);
   }
   return text;
 }

@@ -154,18 +154,16 @@ Result<std::unique_ptr<Writer>> Database::BeginInPlace(const Snapshot& from, Ins
 
 // Takes the lease and a segment to write to, unless they are kept from before; returns the newest state.
 Result<LogPosition> Database::BeginTenure(LiveDatabase& live, Instant deadline) {
-  while (true) {
-    if (!live.holds_lease()) {
-      const Instant begun = environment_.clock.Now();
-      EFS_RETURN_IF_ERROR(live.BeginTenure(deadline));
-      if (environment_.clock.Now() - begun > kLongWait) lease_waits++;
-    }
+  if (live.holds_lease()) {
     EFS_ASSIGN_OR_RETURN(const LogPosition newest, live.log().Refresh());
     if (newest.segment == live.tenure().segment->number()) return newest;
     live.TenureBroken();  // another writer has sealed the segment
     EFS_RETURN_IF_ERROR(live.EndTenure());
-    if (environment_.clock.Now() >= deadline) return Status::Busy("database is locked: another writer took over");
   }
+  const Instant begun = environment_.clock.Now();
+  const Result<LogPosition> newest = live.BeginTenure(deadline);
+  if (environment_.clock.Now() - begun > kLongWait) lease_waits++;
+  return newest;
 }
 
 // Locks the empty file against everybody else who would make a database of it, stock SQLite included.

@@ -54,7 +54,7 @@ Status LiveDatabase::ReadPageFromBase(const LogPosition& at, PageNumber page, Mu
   return log_->CheckBase(at);  // after the read: a merge that began before it may have changed the page
 }
 
-Status LiveDatabase::BeginTenure(Instant deadline) {
+Result<LogPosition> LiveDatabase::BeginTenure(Instant deadline) {
   assert(!lease_->held());
   EFS_ASSIGN_OR_RETURN(const std::optional<CleanRelease> previous, lease_->Acquire(deadline));
   lease_acquisitions++;
@@ -65,7 +65,8 @@ Status LiveDatabase::BeginTenure(Instant deadline) {
     status = owned.status();
     if (owned.ok()) tenure_.segment = std::move(*owned);
   }
-  if (!status.ok()) (void)lease_->Release(std::nullopt);
+  if (status.ok()) return log_->newest();
+  (void)lease_->Release(std::nullopt);
   return status;
 }
 

@@ -47,8 +47,9 @@ class LiveDatabase {
 
   // --- for whoever has the writer's place ---
 
-  // Takes the lease, waiting until `deadline`, and a segment that only this process may write to.
-  Status BeginTenure(Instant deadline);
+  // Takes the lease, waiting until `deadline`, and a segment that only this process may write to. Returns the newest
+  // state, as seen under the lease.
+  Result<LogPosition> BeginTenure(Instant deadline);
   // Begins the tenure of a database that the caller has just created, with its lease.
   Status AdoptFirstSegment();
   // Gives the lease back; the next tenure may join the segment if this one was clean.

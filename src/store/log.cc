@@ -1,6 +1,7 @@
 #include "store/log.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "store/generations.h"
 
@@ -58,15 +59,20 @@ Result<LogPosition> Log::Refresh() {
   EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, segment->Look());
   if (last.settled && attributes == last.attributes) return newest();
   const std::lock_guard follow(follow_mutex_);
-  return FollowLocked();
+  if (live() != segment) return FollowLocked();
+  return FollowLocked(attributes);
 }
 
-// Follows the generations to the live segment and picks up what was added to it.
-Result<LogPosition> Log::FollowLocked() {
+// Follows the generations to the live segment and picks up what was added to it. `looked` are the attributes of the
+// present one, if it was just looked at.
+Result<LogPosition> Log::FollowLocked(std::optional<FileAttributes> looked) {
   for (int i = 0; i < kMaxGenerations; i++) {
     const std::shared_ptr<Segment> segment = live();
-    looks_++;
-    EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, segment->Look());
+    if (!looked) {
+      looks_++;
+      EFS_ASSIGN_OR_RETURN(looked, segment->Look());
+    }
+    const FileAttributes attributes = *std::exchange(looked, std::nullopt);
     if (StateOf(attributes) != SegmentState::kLive) {
       EFS_RETURN_IF_ERROR(AdvanceLocked(*segment));
       continue;
@@ -274,6 +280,8 @@ void Log::Remember(const LastLook& look) {
   const std::unique_lock lock(mutex_);
   last_look_ = look;
 }
+
+uint64_t Log::live_size() const { return last_look().attributes.size; }
 
 SegmentNumber Log::first_segment() const {
   const std::shared_lock lock(mutex_);

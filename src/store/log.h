@@ -71,6 +71,9 @@ class Log {
   // Seals until a live segment exists that only the caller may write to, and returns it. At most until `deadline`.
   Result<std::shared_ptr<Segment>> OwnNewSegment(Instant deadline);
 
+  // The size of the live segment's file at the last look, in bytes.
+  uint64_t live_size() const;
+
   // The end of the commits that this process knows of `segment`.
   SegmentEnd EndOf(const Segment& segment) const;
 
@@ -96,7 +99,7 @@ class Log {
 
   // "Locked": the caller holds follow_mutex_.
   Status OpenSegmentsLocked();
-  Result<LogPosition> FollowLocked();
+  Result<LogPosition> FollowLocked(std::optional<FileAttributes> looked = {});
   Result<bool> PickUpLocked(Segment& live, const FileAttributes& attributes);
   Status AdvanceLocked(Segment& ended);
   Status WaitForSuccessorLocked(Segment& ended);

@@ -24,7 +24,8 @@ WriteTransaction::WriteTransaction(const Environment& environment, LiveDatabase&
       position_(from),
       end_(live.log().EndOf(*segment_)),
       buffer_(live.page_size()),
-      first_(end_.frames) {}
+      first_(end_.frames),
+      allocated_bytes_(live.log().live_size()) {}
 
 Status WriteTransaction::WritePage(PageNumber page, Bytes content) {
   if (!broken_.ok()) return broken_;
@@ -46,9 +47,6 @@ Result<bool> WriteTransaction::ReadPage(PageNumber page, MutableBytes out) const
 }
 
 Status WriteTransaction::Allocate(File& writer, uint64_t end) {
-  if (end <= allocated_bytes_) return {};
-  EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, segment_->Look());
-  allocated_bytes_ = attributes.size;
   if (end <= allocated_bytes_) return {};
   const uint64_t step = std::clamp(end / 2, kSmallestStep_bytes, kLargestStep_bytes);
   const uint64_t size = (end + step - 1) / step * step;
