@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlite_efs
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
 from django.db.backends.sqlite3 import creation as stock
 
 from . import names
@@ -41,6 +42,11 @@ def _remove_log_folder(log: Path) -> None:
 
 
 class DatabaseCreation(stock.DatabaseCreation):
+    def __init__(self, connection: Any) -> None:
+        super().__init__(connection)
+        # Kept because the test runner overwrites NAME in the settings.
+        self.production_name = connection.settings_dict["NAME"]
+
     def _create_test_db(self, verbosity: int, autoclobber: bool, keepdb: bool = False) -> str:
         test_name = self._get_test_db_name()
         if self.is_in_memory_db(test_name):
@@ -60,12 +66,17 @@ class DatabaseCreation(stock.DatabaseCreation):
         return test_name
 
     def _refuse_production_file(self, test_file: Path) -> None:
-        name = self.connection.settings_dict["NAME"]
-        if name and not self.is_in_memory_db(name) and names.is_same_file(test_file, names.file_of(name)):
-            raise ImproperlyConfigured(
-                f"settings.DATABASES[{self.connection.alias!r}]['TEST']['NAME'] is {str(test_file)!r}, the database "
-                "itself, which the tests would delete. Name another file, or leave it out to test in memory."
-            )
+        for alias in connections:
+            connection = connections[alias]
+            if connection.vendor != "sqlite":
+                continue
+            name = getattr(connection.creation, "production_name", connection.settings_dict["NAME"])
+            if name and not self.is_in_memory_db(name) and names.is_same_file(test_file, names.file_of(name)):
+                raise ImproperlyConfigured(
+                    f"settings.DATABASES[{self.connection.alias!r}]['TEST']['NAME'] leads to {str(test_file)!r}, which "
+                    f"is the database {alias!r} itself; the tests would delete it. Name another file, or leave it out "
+                    "to test in memory."
+                )
 
     def _confirm_removal(self, test_name: str) -> None:
         answer = input(
@@ -76,6 +87,7 @@ class DatabaseCreation(stock.DatabaseCreation):
             sys.exit(1)
 
     def _remove(self, test_file: Path, what: str) -> None:
+        self._refuse_production_file(test_file)
         try:
             remove_database(test_file)
         except OSError as error:
@@ -113,6 +125,7 @@ class DatabaseCreation(stock.DatabaseCreation):
     def _destroy_test_db(self, test_database_name: str, verbosity: int) -> None:
         if test_database_name and not self.is_in_memory_db(test_database_name):
             sqlite_efs.release()
+            self._refuse_production_file(names.file_of(test_database_name))
             remove_database(names.file_of(test_database_name))
 
     def setup_worker_connection(self, _worker_id: int) -> None:

@@ -50,7 +50,7 @@ class Cursor(sqlite3.Cursor):
 
 
 class Connection(sqlite3.Connection):
-    """sqlite3.Connection, whose errors say what the engine knows. Its execute methods go through its cursors."""
+    """sqlite3.Connection, whose errors say what the engine knows."""
 
     commit = _explained(sqlite3.Connection.commit)
     rollback = _explained(sqlite3.Connection.rollback)
@@ -61,6 +61,17 @@ class Connection(sqlite3.Connection):
 
     def cursor(self, factory: type[sqlite3.Cursor] = Cursor) -> sqlite3.Cursor:
         return super().cursor(factory)
+
+    # sqlite3's own three would use its own cursors.
+
+    def execute(self, *arguments: Any) -> sqlite3.Cursor:
+        return self.cursor().execute(*arguments)
+
+    def executemany(self, *arguments: Any) -> sqlite3.Cursor:
+        return self.cursor().executemany(*arguments)
+
+    def executescript(self, *arguments: Any) -> sqlite3.Cursor:
+        return self.cursor().executescript(*arguments)
 
 
 def _parameter(name: str, value: Any) -> str:

@@ -191,4 +191,6 @@ def explain(error: sqlite3.Error) -> None:
     sentence = last_error()
     message = str(error)
     if sentence and sentence not in message:
-        error.args = (f"{message}: {sentence}", *error.args[1:])
+        # A sentence that begins with SQLite's words ("database is locked by ...") takes their place.
+        explained = sentence if sentence.startswith(message) else f"{message}: {sentence}"
+        error.args = (explained, *error.args[1:])

@@ -195,6 +195,23 @@ def test_production_as_test_database_is_refused(site, how, options):
     assert site.script("print(Author.objects.filter(name='production').count())") == "1"
 
 
+def test_another_production_database_as_test_database_is_refused(site):
+    """Also where the tests have already put another name over its NAME."""
+    other = {
+        "ENGINE": "django_sqlite_efs",
+        "NAME": str(site.folder / "other.sqlite3"),
+        "TEST": {"NAME": str(site.database)},
+    }
+    site.configure(f"DATABASES['other'] = {other!r}\n", TEST=repr({"NAME": str(site.folder / "test.sqlite3")}))
+    (site.folder / "notes" / "tests.py").write_text(
+        TESTS.replace("Case):", 'Case):\n    databases = ["default", "other"]')
+    )
+    done = site.manage("test", "--noinput", check=False)
+    assert done.returncode != 0
+    assert "DATABASES['other']['TEST']['NAME']" in done.stderr
+    assert site.script("print(Author.objects.filter(name='production').count())") == "1"
+
+
 def test_a_clone_is_an_ordinary_complete_database(site):
     """What the log holds is in the clone, which stock SQLite can read as long as nobody has opened it here."""
     test_file = site.folder / "test.sqlite3"
