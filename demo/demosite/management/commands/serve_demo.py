@@ -1,6 +1,6 @@
 import errno
 import signal
-import sys
+import threading
 from pathlib import Path
 
 from django.conf import settings
@@ -25,8 +25,10 @@ class Command(BaseCommand):
     def handle(self, *, port: int, **options):
         if not 0 <= port <= 65535:
             raise CommandError(f"--port {port}: a port is a number from 0 to 65535")
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         server = self._listen(port)
+        # From a thread, as shutdown() waits for the loop to end. Not by an exception out of the handler: Python drops
+        # one that is raised while it happens to run a destructor.
+        signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
         try:
             self._prepare()
             self._announce(server.server_port)
