@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <fstream>
 #include <random>
 
@@ -30,10 +31,16 @@ class Backoff {
   Duration bound_ = kFirstWait;
 };
 
-Status Locked(const std::optional<LeaseRecord>& holder) {
-  std::string message = "database is locked";
+std::string Seconds(Duration duration) {
+  std::array<char, 32> text;
+  std::snprintf(text.data(), text.size(), "%.3g", std::chrono::duration<double>(duration).count());
+  return text.data();
+}
+
+Status Locked(const std::string& path, const std::optional<LeaseRecord>& holder, Duration waited) {
+  std::string message = "database is locked: " + path + " is being written";
   if (holder && !holder->lock_id.empty()) message += " by " + holder->holder;
-  return Status::Busy(message + "; the wait ended at its timeout");
+  return Status::Busy(message + " and was not free within " + Seconds(waited) + " s; try again, or raise timeout");
 }
 
 }  // namespace
@@ -48,8 +55,8 @@ std::string DescribeThisProcess() {
   return text;
 }
 
-Lease::Lease(std::unique_ptr<LeaseStore> store, Clock& clock, std::string database_id)
-    : store_(std::move(store)), clock_(clock) {
+Lease::Lease(std::unique_ptr<LeaseStore> store, Clock& clock, std::string database_id, std::string path)
+    : store_(std::move(store)), clock_(clock), path_(std::move(path)) {
   record_.database_id = std::move(database_id);
   record_.holder = DescribeThisProcess();
 }
@@ -60,6 +67,7 @@ Result<std::optional<CleanRelease>> Lease::Acquire(Instant deadline) {
   assert(!held_);
   record_.lock_id = NewUuid();
   record_.since_ms = clock_.WallTime_ms();
+  const Instant begun = clock_.Now();
   Backoff backoff;
   while (true) {
     EFS_ASSIGN_OR_RETURN(const AcquireReply reply, store_->TryAcquire(record_));
@@ -73,7 +81,7 @@ Result<std::optional<CleanRelease>> Lease::Acquire(Instant deadline) {
       return reply.record->released;
     }
     const Duration left = deadline - clock_.Now();
-    if (left <= Duration::zero()) return Locked(reply.record);
+    if (left <= Duration::zero()) return Locked(path_, reply.record, clock_.Now() - begun);
     clock_.Sleep(std::min(backoff.Next(), left));
   }
 }

@@ -15,8 +15,8 @@ namespace sqlite_efs {
 // The writer's lease of one database, as one process takes, holds and gives it back. One thread at a time.
 class Lease {
  public:
-  // `clock` must outlive the lease.
-  Lease(std::unique_ptr<LeaseStore> store, Clock& clock, std::string database_id);
+  // `path` is the database's, for messages. `clock` must outlive the lease.
+  Lease(std::unique_ptr<LeaseStore> store, Clock& clock, std::string database_id, std::string path);
   ~Lease();
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
@@ -35,6 +35,7 @@ class Lease {
  private:
   std::unique_ptr<LeaseStore> store_;
   Clock& clock_;
+  const std::string path_;
   LeaseRecord record_;
   std::atomic<bool> held_{false};
 };

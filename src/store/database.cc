@@ -16,7 +16,8 @@ constexpr int kMaxOpenAttempts = 5;
 constexpr Duration kLongWait = std::chrono::milliseconds(1);
 
 Status Superseded(const std::string& path) {
-  return Status::Conflict("another transaction changed " + path + " after this one began to read; begin it again");
+  return Status::Conflict("database is locked: " + path +
+                          " was changed by another writer since this transaction began to read; run it again");
 }
 
 }  // namespace
@@ -105,6 +106,15 @@ Result<Snapshot> Database::TrySnapshot() {
   return snapshot;
 }
 
+Result<Snapshot> Database::LastSnapshot() {
+  Snapshot snapshot;
+  snapshot.live_ = live();
+  if (snapshot.is_new()) return TakeSnapshot();
+  snapshot.position_ = snapshot.live_->log().newest();
+  EFS_ASSIGN_OR_RETURN(snapshot.page_count_, snapshot.live_->PageCount(snapshot.position_));
+  return snapshot;
+}
+
 Result<Snapshot> Database::TakeSnapshot() {
   // Segments may be removed between the listing and the opening of one; then a new listing tells what there is.
   for (int i = 1;; i++) {
@@ -119,7 +129,9 @@ Result<std::unique_ptr<Writer>> Database::BeginWrite(const Snapshot& from, Owner
   const Instant deadline = environment_.clock.Now() + timeout;
   bool was_kept = false;
   if (!gate_.Enter(owner, timeout, &was_kept)) {
-    return Status::Busy("database is locked by another connection of this process; the wait ended at its timeout");
+    return Status::Busy("database is locked: " + path() +
+                        " is being written by another connection of this process and was not free within the timeout; "
+                        "try again, or raise timeout");
   }
   if (was_kept) alarm_->Cancel();
   Result<std::unique_ptr<Writer>> writer = BeginInPlace(from, deadline);
@@ -188,7 +200,8 @@ Status Database::Create(uint32_t page_size) {
   std::unique_ptr<Lease> lease;
   const auto take_lease = [&](const Layout& prepared, const std::string& id) -> Status {
     EFS_ASSIGN_OR_RETURN(const FileAttributes file, environment_.files.Stat(prepared.lease()));
-    lease = std::make_unique<Lease>(environment_.new_lease_store(layout_, prepared, file.mode), environment_.clock, id);
+    lease = std::make_unique<Lease>(environment_.new_lease_store(layout_, prepared, file.mode), environment_.clock, id,
+                                    path());
     return lease->Acquire(environment_.clock.Now()).status();
   };
   EFS_RETURN_IF_ERROR(CreateDatabase(environment_.files, layout_, page_size, take_lease));

@@ -77,6 +77,9 @@ class Database {
   // The newest committed state.
   Result<Snapshot> TakeSnapshot();
 
+  // The newest state that this process knows of, without a look: others may have committed since.
+  Result<Snapshot> LastSnapshot();
+
   // Waits up to `timeout` for the right to write to `from`. kConflict if that is not the newest state: the caller must
   // take a new snapshot and may try again; its place in the queue and the lease are kept for a moment.
   Result<std::unique_ptr<Writer>> BeginWrite(const Snapshot& from, Owner owner, Duration timeout);

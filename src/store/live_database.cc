@@ -19,7 +19,7 @@ Result<std::shared_ptr<LiveDatabase>> LiveDatabase::Open(const Environment& envi
     EFS_ASSIGN_OR_RETURN(const FileAttributes base, environment.files.Stat(layout.base()));
     lease =
         std::make_unique<Lease>(environment.new_lease_store(layout, layout, ModeFor(SegmentState::kLive, base.mode)),
-                                environment.clock, live->id_);
+                                environment.clock, live->id_, layout.base());
   }
   live->lease_ = std::move(lease);
   return live;
@@ -68,6 +68,15 @@ Result<LogPosition> LiveDatabase::BeginTenure(Instant deadline) {
   if (status.ok()) return log_->newest();
   (void)lease_->Release(std::nullopt);
   return status;
+}
+
+Status LiveDatabase::BeginEmptySegment(Instant deadline) {
+  assert(lease_->held());
+  EFS_ASSIGN_OR_RETURN(const LogPosition newest, log_->Refresh());
+  if (newest.segment == tenure_.segment->number() && newest.frames.value == 0) return {};
+  EFS_ASSIGN_OR_RETURN(std::shared_ptr<Segment> owned, log_->OwnNewSegment(deadline));
+  tenure_ = {std::move(owned), true};
+  return {};
 }
 
 Status LiveDatabase::AdoptFirstSegment() {

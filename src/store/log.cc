@@ -207,6 +207,25 @@ std::optional<FrameLocation> Log::Find(PageNumber page, const LogPosition& at) c
   return std::nullopt;
 }
 
+std::vector<PageNumber> Log::Pages(const LogPosition& at) const {
+  std::vector<PageNumber> pages;
+  const std::shared_lock lock(mutex_);
+  for (const std::shared_ptr<Segment>& segment : segments_) {
+    if (segment->number() > at.segment) break;
+    const FrameNumber end = segment->number() == at.segment ? at.frames : segment->index.size();
+    for (uint32_t i = 1; i <= end.value; i++) pages.push_back(segment->index.PageOf({i}));
+  }
+  std::sort(pages.begin(), pages.end());
+  pages.erase(std::unique(pages.begin(), pages.end()), pages.end());
+  pages.erase(std::upper_bound(pages.begin(), pages.end(), PageNumber{at.page_count}), pages.end());
+  return pages;
+}
+
+std::vector<std::shared_ptr<Segment>> Log::segments() const {
+  const std::shared_lock lock(mutex_);
+  return segments_;
+}
+
 Status Log::CheckBase(const LogPosition& at) const {
   std::shared_ptr<Segment> segment;
   {
@@ -215,7 +234,7 @@ Status Log::CheckBase(const LogPosition& at) const {
     if (at.segment >= first) segment = segments_[at.segment.value - first.value];
   }
   const Status overtaken = Status::Conflict("the state that this transaction reads has been merged into " +
-                                            layout_.base() + "; begin the transaction again");
+                                            layout_.base() + "; run it again");
   if (!segment) return overtaken;
   looks_++;
   const Result<FileAttributes> attributes = segment->Look();
@@ -246,7 +265,8 @@ Result<std::shared_ptr<Segment>> Log::OwnNewSegment(Instant deadline) {
     EFS_ASSIGN_OR_RETURN(const bool claimed, Claim(files_, layout_, next->number()));
     if (claimed) return next;
   } while (clock_.Now() < deadline);
-  return Status::Busy("database is locked: other writers of " + layout_.base() + " were faster until the timeout");
+  return Status::Busy("database is locked: other writers of " + layout_.base() +
+                      " were faster until the timeout; try again");
 }
 
 Result<bool> Log::Decide(Segment& segment, FrameNumber last) {

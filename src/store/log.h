@@ -80,6 +80,12 @@ class Log {
   // Adds a commit that the caller has made durable in `segment` and has seen to count.
   void Committed(Segment& segment, const NewFrames& frames);
 
+  // The pages that the log holds in the state `at`, ascending, without those beyond the end of the database.
+  std::vector<PageNumber> Pages(const LogPosition& at) const;
+
+  // The segments from the oldest to the one that was live at the last look.
+  std::vector<std::shared_ptr<Segment>> segments() const;
+
   // Decides by the files whether the frames of `segment` up to `last` count, ending the segment if it is still live.
   Result<bool> Decide(Segment& segment, FrameNumber last);
 

@@ -32,11 +32,11 @@ Connection::~Connection() {
 
 // --- reading
 
-// SQLite reads a header before it takes a lock; that is served from the newest state.
+// SQLite reads the header for the page size before it takes a lock, and checks it again once it has one.
 Status Connection::EnsureView(Snapshot* temporary, const Snapshot** view) {
   *view = &snapshot_;
   if (level_ != SQLITE_LOCK_NONE) return {};
-  EFS_ASSIGN_OR_RETURN(*temporary, database_->TakeSnapshot());
+  EFS_ASSIGN_OR_RETURN(*temporary, database_->LastSnapshot());
   *view = temporary;
   return {};
 }

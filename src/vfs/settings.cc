@@ -115,7 +115,7 @@ Result<Settings> ParseSettings(const std::vector<UriParameter>& parameters, cons
     for (const UriParameter& parameter : parameters) in_uri = in_uri || parameter.name == setting.parameter;
     if (setting.variable == nullptr || in_uri) continue;
     const std::optional<std::string> value = environment(setting.variable);
-    if (!value) continue;
+    if (!value || value->empty()) continue;
     EFS_RETURN_IF_ERROR(setting.set({"the environment variable " + std::string(setting.variable), *value}, &settings));
   }
   for (const UriParameter& parameter : parameters) {

@@ -25,7 +25,7 @@ struct UriParameter {
   std::string value;
 };
 
-// The value of an environment variable, if it is set.
+// The value of an environment variable, if it is set. An empty one counts as not given.
 using EnvironmentReader = std::function<std::optional<std::string>(const char* name)>;
 std::optional<std::string> ReadEnvironment(const char* name);
 
