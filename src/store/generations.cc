@@ -1,6 +1,7 @@
 #include "store/generations.h"
 
 #include "base/uuid.h"
+#include "store/base_file.h"
 
 namespace sqlite_efs {
 namespace {
@@ -43,6 +44,17 @@ Result<std::unique_ptr<File>> NewSegmentFile(FileSystem& files, const std::strin
   return file;
 }
 
+// A segment that is being merged and has no successor is the last one of a database that is being detached. While that
+// goes on, its log must not grow. If it was broken off, the lock is free, and the database goes on.
+Result<std::unique_ptr<File>> LockAgainstDetach(FileSystem& files, const Layout& layout, const Segment& segment) {
+  EFS_ASSIGN_OR_RETURN(std::unique_ptr<File> base, files.Open(layout.base(), OpenMode::kReadWrite));
+  EFS_ASSIGN_OR_RETURN(const bool locked, base->TryLock(kSqliteLockOffset, kSqliteLockLength));
+  if (!locked) return Status::Busy(layout.base() + " is being detached; open it anew when that has ended");
+  EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, segment.Look());  // kStale if it has ended
+  (void)attributes;
+  return base;
+}
+
 }  // namespace
 
 bool HasOwner(const WalHeader& header) { return (header.salt1 & kOwnedBit) != 0; }
@@ -57,6 +69,10 @@ Result<WalHeader> WriteNewSegment(FileSystem& files, const std::string& path, ui
 Result<bool> Seal(FileSystem& files, const Layout& layout, Segment& segment, const SegmentEnd& known,
                   Ownership ownership) {
   EFS_ASSIGN_OR_RETURN(const FileAttributes before, segment.Look());
+  std::unique_ptr<File> lock;
+  if (StateOf(before) == SegmentState::kMerging) {
+    EFS_ASSIGN_OR_RETURN(lock, LockAgainstDetach(files, layout, segment));
+  }
   EFS_ASSIGN_OR_RETURN(const FileAttributes base, files.Stat(layout.base()));
   // The successor's space is found before the mark: a full disk must not leave a sealed segment without a successor.
   const TemporaryName temporary(files, layout.temporary());

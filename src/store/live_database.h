@@ -52,6 +52,8 @@ class LiveDatabase {
   Result<LogPosition> BeginTenure(Instant deadline);
   // Begins the tenure of a database that the caller has just created, with its lease.
   Status AdoptFirstSegment();
+  // Moves the tenure on to an empty segment of its own: what is committed lies in sealed segments then.
+  Status BeginEmptySegment(Instant deadline);
   // Gives the lease back; the next tenure may join the segment if this one was clean.
   Status EndTenure();
   const Tenure& tenure() const { return tenure_; }
