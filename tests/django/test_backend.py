@@ -1,8 +1,10 @@
 """Django on the engine: reading, writing, waiting, errors, requests and forks."""
 
 import hashlib
+import signal
 import sqlite3
 import threading
+import time
 
 import pytest
 
@@ -224,3 +226,220 @@ def wrong_folder(folder):
 def wrong_not_a_database(folder):
     (folder / "letter.txt").write_text("Dear Sir or Madam, " * 200)
     return folder / "letter.txt"
+
+
+@pytest.mark.parametrize("wrong", [wrong_missing_folder, wrong_folder, wrong_not_a_database])
+def test_a_wrong_name_is_an_error_with_file_and_remedy(project, tmp_path, wrong):
+    path = wrong(tmp_path)
+    before = {file: checksum(file) for file in tmp_path.glob("*") if file.is_file()}
+    project.configure(NAME=repr(str(path)))
+    out = project.script("""
+for use in (lambda: Author.objects.count(), lambda: Author.objects.create(name="x")):
+    try:
+        use()
+    except Exception as error:
+        print(type(error).__module__, isinstance(error, DatabaseError), str(error).replace("\\n", " "))
+    else:
+        print("no error")
+""")
+    lines = out.splitlines()
+    assert len(lines) == 2
+    for line in lines:
+        module, is_database_error, said = line.split(" ", 2)
+        assert (module, is_database_error) == ("django.db.utils", "True")
+        assert str(path) in said or str(path.parent) in said
+        assert len(said.partition(": ")[2]) > len(str(path)), f"nothing but the path: {said}"
+    assert {file: checksum(file) for file in tmp_path.glob("*") if file.is_file()} == before
+    assert not path.with_name(path.name + "-wal").exists()
+
+
+def test_a_commit_that_fails_says_why_and_leaves_nothing(migrated):
+    """The log may not grow (as by the shell's `ulimit -f`): the error comes from COMMIT, and the rows are not there."""
+    migrated.script("Author.objects.create(name='before')")
+    out = migrated.script("""
+import resource
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+author = Author.objects.get()
+reached_commit = False
+try:
+    with transaction.atomic():
+        Note.objects.bulk_create(Note(author=author, text="x" * 100_000) for i in range(100))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+        reached_commit = True
+except Exception as error:
+    print(reached_commit, type(error).__module__, isinstance(error, DatabaseError))
+    print(error)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+print(Note.objects.count())
+Note.objects.create(author=author, text="after")
+print(Note.objects.count())
+""")
+    kind, said, count, after = out.splitlines()
+    assert kind == "True django.db.utils True"
+    assert str(migrated.database) in said
+    assert (count, after) == ("0", "1")
+    assert migrated.script("print(Note.objects.count(), Author.objects.count())") == "1 1"
+
+
+def test_an_error_that_is_not_the_engines_has_no_older_text(migrated, other_writer):
+    out = migrated.script("""
+try:
+    Author.objects.create(name="late")
+except OperationalError as error:
+    print(error)
+try:
+    connection.cursor().execute("SELECT * FROM absent")
+except OperationalError as error:
+    print(error)
+""")
+    locked, absent = out.splitlines()
+    assert locked.startswith("database is locked")
+    assert absent == "no such table: absent"
+
+
+def test_a_constraint_is_an_integrity_error_as_ever(migrated):
+    out = migrated.script("""
+Author.objects.create(name="Ada")
+try:
+    Author.objects.create(name="Ada")
+except IntegrityError as error:
+    print(error)
+try:
+    with transaction.atomic():
+        Note.objects.create(author_id=99)
+except IntegrityError as error:
+    print(error)
+""")
+    assert out.splitlines() == ["UNIQUE constraint failed: notes_author.name", "FOREIGN KEY constraint failed"]
+
+
+def test_read_only_by_a_uri(migrated):
+    migrated.script("Author.objects.create(name='Ada')")
+    migrated.configure(NAME=repr(f"file:{migrated.database}?mode=ro"))
+    out = migrated.script("""
+print(Author.objects.count())
+try:
+    Author.objects.create(name="Eve")
+except OperationalError as error:
+    print(error)
+""")
+    assert out.splitlines()[0] == "1"
+    assert "readonly" in out.splitlines()[1]
+
+
+def test_a_missing_engine_is_a_database_error(project):
+    project.environment["SQLITE_EFS_LIBRARY"] = "/nowhere/sqlite_efs.so"
+    said = project.error("Author.objects.count()")
+    assert "django.db.utils.OperationalError: the environment variable SQLITE_EFS_LIBRARY names /nowhere" in said
+
+
+def test_settings_are_checked_before_anything_is_opened(project):
+    project.configure(OPTIONS="{'timeout': 1}")
+    said = project.error("Author.objects.count()")
+    assert "ImproperlyConfigured: settings.DATABASES['default']['OPTIONS']['timeout'] must be a number" in said
+    assert not project.database.exists()
+
+
+# --- requests -------------------------------------------------------------------------------------------------------
+
+REQUESTS = """
+import io
+from django.core.wsgi import get_wsgi_application
+application = get_wsgi_application()
+def get(path):
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path, "SERVER_NAME": "x", "SERVER_PORT": "80", "QUERY_STRING": "",
+               "wsgi.input": io.BytesIO(), "wsgi.errors": sys.stderr, "wsgi.url_scheme": "http"}
+    response = application(environ, lambda status, headers: None)
+    body = b"".join(response).decode()
+    response.close()
+    return body
+"""
+
+
+@pytest.mark.parametrize(("max_age", "same"), [("0", False), ("60", True), ("None", True)])
+def test_conn_max_age(migrated, max_age, same):
+    migrated.configure(CONN_MAX_AGE=max_age)
+    out = migrated.script(
+        REQUESTS
+        + """
+print(get("/add/one"), get("/add/two"))
+first = connection.connection
+print(get("/count"))
+print(first is not None and connection.connection is first)
+"""
+    )
+    assert out.splitlines() == ["1 2", "2", str(same)]
+
+
+def test_a_kept_connection_sees_what_others_commit(migrated):
+    migrated.configure(CONN_MAX_AGE="None")
+    out = migrated.script(
+        REQUESTS
+        + """
+print(get("/add/one"))
+elsewhere("Author.objects.create(name='other')")
+print(get("/count"), get("/add/two"))
+"""
+    )
+    assert out.splitlines() == ["1", "2 3"]
+
+
+def test_the_lease_is_given_back_at_the_end_of_the_request(migrated):
+    migrated.configure(CONN_MAX_AGE="None")
+    out = migrated.script(
+        REQUESTS
+        + """
+held = lambda: sqlite_efs.status(connection.connection)["lease"]["held"]
+Author.objects.create(name="before")
+get("/add/one")
+print(held())
+with transaction.atomic():
+    Author.objects.create(name="two")
+    sqlite_efs.release()
+    print(held())
+print(Author.objects.count())
+"""
+    )
+    assert out.splitlines() == ["False", "True", "3"]
+
+
+def test_the_end_of_each_request_releases(migrated):
+    out = migrated.script(
+        REQUESTS
+        + """
+release, calls = sqlite_efs.release, []
+sqlite_efs.release = lambda: calls.append(release())
+get("/count"), get("/add/one")
+print(len(calls))
+"""
+    )
+    assert out == "2"
+
+
+def test_a_request_that_ends_in_another_thread_leaves_an_open_transaction_its_lease(migrated):
+    migrated.configure(CONN_MAX_AGE="None")
+    out = migrated.script(
+        REQUESTS
+        + """
+with transaction.atomic():
+    Author.objects.create(name="one")
+    thread = threading.Thread(target=get, args=("/count",))
+    thread.start()
+    thread.join()
+    print(sqlite_efs.status(connection.connection)["lease"]["by_this_connection"])
+    Author.objects.create(name="two")
+print(Author.objects.count())
+"""
+    )
+    assert out.splitlines() == ["True", "2"]
+
+
+@pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGTERM])
+def test_the_lease_of_a_process_that_died_is_free(migrated, kill):
+    process = migrated.start(HOLD)
+    assert process.stdout.readline() == "held\n"
+    process.send_signal(kill)
+    process.wait(timeout=30)
+    begin = time.monotonic()
+    assert migrated.script("Author.objects.create(name='next'); print(Author.objects.count())") == "1"
+    assert time.monotonic() - begin < 3
