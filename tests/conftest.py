@@ -17,6 +17,22 @@ def pytest_sessionstart(session):
         pytest.exit(f"{LIBRARY} is missing; run `make build` first", returncode=2)
 
 
+_measured: list[str] = []
+
+
+@pytest.fixture
+def measured(request):
+    """Notes a line of figures, for the end of the run."""
+    return lambda line: _measured.append(f"{request.node.name}: {line}")
+
+
+def pytest_terminal_summary(terminalreporter):
+    if _measured:
+        terminalreporter.section("measured")
+        for line in _measured:
+            terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="session")
 def million_rows(tmp_path_factory) -> Path:
     """An ordinary database, made by stock SQLite: an indexed table of a million rows. To be copied, not used."""
