@@ -23,20 +23,17 @@ Bytes FrameBuffer::Find(PageNumber page) const {
   return found == places_.end() ? Bytes() : PageAt(found->second);
 }
 
-void FrameBuffer::DropAfter(PageNumber last) {
-  size_t kept = 0;
-  for (size_t i = 0; i < pages_.size(); i++) {
-    if (pages_[i] > last) {
-      places_.erase(pages_[i].value);
-      continue;
-    }
-    if (kept != i) std::memcpy(&bytes_[kept * frame_size()], &bytes_[i * frame_size()], frame_size());
-    pages_[kept] = pages_[i];
-    places_[pages_[kept].value] = kept;
-    kept++;
-  }
-  pages_.resize(kept);
-  bytes_.resize(kept * frame_size());
+void FrameBuffer::Move(size_t from, size_t to) {
+  if (from == to) return;
+  std::memcpy(&bytes_[to * frame_size()], &bytes_[from * frame_size()], frame_size());
+  std::swap(pages_[to], pages_[from]);
+}
+
+void FrameBuffer::Shrink(size_t count) {
+  pages_.resize(count);
+  bytes_.resize(count * frame_size());
+  places_.clear();
+  for (size_t i = 0; i < count; i++) places_[pages_[i].value] = i;
 }
 
 Bytes FrameBuffer::Encode(const WalHeader& segment, uint32_t commit_page_count, WalChecksum* chain) {

@@ -24,8 +24,15 @@ class FrameBuffer {
   // A page's content; empty if it is not here.
   Bytes Find(PageNumber page) const;
 
-  // Drops the pages after `last`.
-  void DropAfter(PageNumber last);
+  // Drops the pages for which `dropped` says true.
+  template <typename Predicate>
+  void DropIf(Predicate dropped) {
+    size_t kept = 0;
+    for (size_t i = 0; i < pages_.size(); i++) {
+      if (!dropped(pages_[i])) Move(i, kept++);
+    }
+    Shrink(kept);
+  }
 
   // Fills in all frame headers, chained to `chain`, which is advanced. With a page count, the last frame ends a commit.
   Bytes Encode(const WalHeader& segment, uint32_t commit_page_count, WalChecksum* chain);
@@ -37,6 +44,8 @@ class FrameBuffer {
   void Clear();
 
  private:
+  void Move(size_t from, size_t to);
+  void Shrink(size_t count);
   size_t frame_size() const { return kFrameHeaderSize + page_size_; }
 
   const uint32_t page_size_;

@@ -144,10 +144,18 @@ Result<bool> Segment::HasFrameAfter(const SegmentEnd& from) const {
   return size == header.size() && HasSalts(header_, header);
 }
 
+Status Segment::ReadFrames(FrameNumber first, MutableBytes frames) const {
+  EFS_ASSIGN_OR_RETURN(const size_t size, reader_->ReadAt(FrameOffset(first, header_.page_size), frames));
+  return size == frames.size() ? Status() : EndsBefore(first);
+}
+
 Status Segment::ReadPage(FrameNumber frame, MutableBytes page) const {
   EFS_ASSIGN_OR_RETURN(const size_t size,
                        reader_->ReadAt(FrameOffset(frame, header_.page_size) + kFrameHeaderSize, page));
-  if (size == page.size()) return {};
+  return size == page.size() ? Status() : EndsBefore(frame);
+}
+
+Status Segment::EndsBefore(FrameNumber frame) const {
   return Status::Corrupt("log segment " + path() + " ends before frame " + std::to_string(frame.value) +
                          ", which was there; restore the database from a backup");
 }

@@ -61,6 +61,9 @@ class Segment {
   // Whether the frame after `from` has been begun: a cheap test for "nothing new".
   Result<bool> HasFrameAfter(const SegmentEnd& from) const;
 
+  // Reads whole frames, which must be there, from `first` on.
+  Status ReadFrames(FrameNumber first, MutableBytes frames) const;
+
   // Reads the page of a frame. kStale if the segment was removed.
   Status ReadPage(FrameNumber frame, MutableBytes page) const;
 
@@ -72,6 +75,7 @@ class Segment {
 
  private:
   Segment(SegmentNumber number, std::unique_ptr<File> reader) : number_(number), reader_(std::move(reader)) {}
+  Status EndsBefore(FrameNumber frame) const;
   Status CheckDamageAfter(const SegmentEnd& end, uint64_t file_size) const;
 
   SegmentNumber number_;

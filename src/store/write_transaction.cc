@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 namespace sqlite_efs {
 namespace {
 
 // Frames beyond this are written to the log before the commit.
 constexpr size_t kBuffer_bytes = size_t{4} << 20;
+constexpr size_t kChainBatch_bytes = size_t{1} << 20;
 // The segment's file grows in steps, so that commits do not append: half its size, within these bounds.
 constexpr uint64_t kSmallestStep_bytes = uint64_t{1} << 20;
 constexpr uint64_t kLargestStep_bytes = uint64_t{64} << 20;
@@ -24,12 +26,13 @@ WriteTransaction::WriteTransaction(const Environment& environment, LiveDatabase&
       position_(from),
       end_(live.log().EndOf(*segment_)),
       buffer_(live.page_size()),
+      start_checksum_(end_.checksum),
       first_(end_.frames),
       allocated_bytes_(live.log().live_size()) {}
 
 Status WriteTransaction::WritePage(PageNumber page, Bytes content) {
   if (!broken_.ok()) return broken_;
-  if (buffer_.size_bytes() >= kBuffer_bytes && buffer_.Find(page).empty()) EFS_RETURN_IF_ERROR(Append(0));
+  if (buffer_.size_bytes() >= kBuffer_bytes && buffer_.Find(page).empty()) EFS_RETURN_IF_ERROR(Spill());
   std::memcpy(buffer_.Place(page).data(), content.data(), content.size());
   return {};
 }
@@ -55,24 +58,75 @@ Status WriteTransaction::Allocate(File& writer, uint64_t end) {
   return {};
 }
 
-Status WriteTransaction::Append(uint32_t commit_page_count) {
-  const uint64_t offset = FrameOffset({end_.frames.value + 1}, live_.page_size());
-  const Bytes frames = buffer_.Encode(segment_->header(), commit_page_count, &end_.checksum);
+// Writes the buffered pages to the log ahead of the commit.
+Status WriteTransaction::Spill() {
+  EFS_RETURN_IF_ERROR(RewriteSpilled(/*but_for_page_1=*/false));
+  EFS_RETURN_IF_ERROR(Append(0));
+  buffer_.Clear();
+  return {};
+}
+
+// Writes buffered pages that have a frame of this transaction into that frame: a transaction that changes the same
+// pages again and again must not fill the log. Nobody believes these frames before the commit; their checksums are made
+// then.
+Status WriteTransaction::RewriteSpilled(bool but_for_page_1) {
+  if (spilled_.size().value == 0) return {};
+  const auto rewrite = [&](PageNumber page) {
+    const FrameNumber spilled = spilled_.Find(page, {UINT32_MAX});
+    if (spilled.value == 0 || !broken_.ok() || (but_for_page_1 && page.value == 1)) return false;
+    const FrameNumber frame = {first_.value + spilled.value};
+    broken_ = WriteAt(FrameOffset(frame, live_.page_size()) + kFrameHeaderSize, buffer_.Find(page));
+    if (rewritten_from_.value == 0 || frame < rewritten_from_) rewritten_from_ = frame;
+    return true;
+  };
+  buffer_.DropIf(rewrite);
+  return broken_;
+}
+
+// Makes the checksums of the frames from the first rewritten one on.
+Status WriteTransaction::ChainAnew() {
+  if (rewritten_from_.value == 0) return {};
+  const size_t frame_size = segment_->frame_size();
+  const uint32_t batch_frames = static_cast<uint32_t>(std::max<size_t>(1, kChainBatch_bytes / frame_size));
+  std::vector<std::byte> batch(frame_size);
+  WalChecksum chain = start_checksum_;
+  if (rewritten_from_.value > first_.value + 1) {
+    EFS_RETURN_IF_ERROR(segment_->ReadFrames({rewritten_from_.value - 1}, batch));
+    chain = StatedChecksum(batch);
+  }
+  for (FrameNumber at = rewritten_from_; at <= end_.frames; at.value += batch_frames) {
+    const uint32_t count = std::min(batch_frames, end_.frames.value - at.value + 1);
+    batch.resize(count * frame_size);
+    EFS_RETURN_IF_ERROR(segment_->ReadFrames(at, batch));
+    for (uint32_t i = 0; i < count; i++) {
+      const MutableBytes frame = MutableBytes(batch).subspan(i * frame_size, frame_size);
+      chain = EncodeFrame(segment_->header(), {spilled_.PageOf({at.value + i - first_.value}), 0}, chain, frame);
+    }
+    EFS_RETURN_IF_ERROR(WriteAt(FrameOffset(at, live_.page_size()), batch));
+  }
+  end_.checksum = chain;
+  return {};
+}
+
+// Writes to the segment. After a failure the tenure is over: the write may still land, at any time.
+Status WriteTransaction::WriteAt(uint64_t offset, Bytes data) {
   const auto write = [&]() -> Status {
     EFS_ASSIGN_OR_RETURN(File* const writer, segment_->Writer(environment_.files));
-    EFS_RETURN_IF_ERROR(Allocate(*writer, offset + frames.size()));
-    EFS_RETURN_IF_ERROR(writer->WriteAt(offset, frames));
-    return commit_page_count != 0 ? writer->Sync() : Status();
+    EFS_RETURN_IF_ERROR(Allocate(*writer, offset + data.size()));
+    return writer->WriteAt(offset, data);
   };
   broken_ = write();
-  if (!broken_.ok()) {
-    live_.TenureBroken();
-    return broken_;
-  }
+  if (!broken_.ok()) live_.TenureBroken();
+  return broken_;
+}
+
+// Writes the buffered pages as the next frames.
+Status WriteTransaction::Append(uint32_t commit_page_count) {
+  const uint64_t offset = FrameOffset({end_.frames.value + 1}, live_.page_size());
+  EFS_RETURN_IF_ERROR(WriteAt(offset, buffer_.Encode(segment_->header(), commit_page_count, &end_.checksum)));
   frames_written_ += buffer_.count();
   end_.frames.value += static_cast<uint32_t>(buffer_.count());
   for (const PageNumber page : buffer_.pages()) spilled_.Append(page);
-  if (commit_page_count == 0) buffer_.Clear();
   return {};
 }
 
@@ -89,18 +143,31 @@ Status WriteTransaction::Acknowledge() {
                       "saved, run it again");
 }
 
+Status WriteTransaction::WriteCommit(uint32_t page_count) {
+  buffer_.DropIf([&](PageNumber page) { return page.value > page_count; });
+  // The commit frame comes last. It is page 1's, which is part of every commit.
+  if (buffer_.Find({1}).empty()) {
+    std::vector<std::byte> page(live_.page_size());
+    EFS_ASSIGN_OR_RETURN(const bool spilled, ReadPage({1}, page));
+    assert(spilled);
+    std::memcpy(buffer_.Place({1}).data(), page.data(), page.size());
+  }
+  EFS_RETURN_IF_ERROR(RewriteSpilled(/*but_for_page_1=*/true));
+  EFS_RETURN_IF_ERROR(ChainAnew());
+  commit_frame_.value = end_.frames.value + static_cast<uint32_t>(buffer_.count());
+  EFS_RETURN_IF_ERROR(Append(page_count));
+  EFS_ASSIGN_OR_RETURN(File* const writer, segment_->Writer(environment_.files));
+  return writer->Sync();
+}
+
 Status WriteTransaction::Commit(uint32_t page_count) {
   if (!broken_.ok()) return broken_;
-  buffer_.DropAfter({page_count});
-  assert(buffer_.count() > 0);  // page 1 is part of every commit
-  const FrameNumber last = {end_.frames.value + static_cast<uint32_t>(buffer_.count())};
-  Status status = Append(page_count);
+  Status status = WriteCommit(page_count);
   if (status.ok()) status = Acknowledge();
   if (status.ok()) {
     Publish(page_count);
   } else {
     live_.TenureBroken();
-    end_.frames = last;
     status = Settle(status);
   }
   broken_ = status.ok() ? Status(StatusCode::kInvalid, "the transaction is over") : status;
@@ -124,15 +191,16 @@ void WriteTransaction::Publish(uint32_t page_count) {
 
 // It is not known whether the commit counts. The segment is ended, and its successor decides, exactly.
 Status WriteTransaction::Settle(const Status& failure) {
+  if (commit_frame_.value == 0) return failure;  // nothing can count without it
   const Instant deadline = environment_.clock.Now() + kSettleTimeout;
-  Result<bool> counts = live_.log().Decide(*segment_, end_.frames);
+  Result<bool> counts = live_.log().Decide(*segment_, commit_frame_);
   while (!counts.ok() && !counts.status().Is(StatusCode::kFull) && environment_.clock.Now() < deadline) {
     environment_.clock.Sleep(kSettlePoll);
-    counts = live_.log().Decide(*segment_, end_.frames);
+    counts = live_.log().Decide(*segment_, commit_frame_);
   }
   if (counts.ok()) {
     if (!*counts) return failure;
-    position_ = {segment_->number(), end_.frames, 0};
+    position_ = {segment_->number(), commit_frame_, 0};
     return {};
   }
   if (failure.Is(StatusCode::kFull)) {
@@ -141,7 +209,7 @@ Status WriteTransaction::Settle(const Status& failure) {
     const SegmentEnd known = live_.log().EndOf(*segment_);
     const Result<NewFrames> found =
         attributes.ok() ? segment_->Scan(known, attributes->size) : Result<NewFrames>(attributes.status());
-    if (found.ok() && found->end.frames < end_.frames) return failure;
+    if (found.ok() && found->end.frames < commit_frame_) return failure;
   }
   return {StatusCode::kUnknownOutcome, "it is not known whether the transaction was committed: " + failure.message() +
                                            "; then " + counts.status().message()};

@@ -30,7 +30,12 @@ class WriteTransaction {
   uint64_t frames_written() const { return frames_written_; }
 
  private:
+  Status Spill();
+  Status RewriteSpilled(bool but_for_page_1);
+  Status ChainAnew();
+  Status WriteAt(uint64_t offset, Bytes data);
   Status Append(uint32_t commit_page_count);
+  Status WriteCommit(uint32_t page_count);
   Status Allocate(File& writer, uint64_t end);
   Status Acknowledge();
   Status Settle(const Status& failure);
@@ -42,9 +47,12 @@ class WriteTransaction {
   LogPosition position_;
   SegmentEnd end_;  // of the frames written so far
   FrameBuffer buffer_;
-  FrameIndex spilled_;            // frame i of it is frame first_.value + i of the segment
-  FrameNumber first_;             // frames before the transaction
-  uint64_t allocated_bytes_ = 0;  // known size of the segment's file
+  FrameIndex spilled_;                // frame i of it is frame first_.value + i of the segment
+  const WalChecksum start_checksum_;  // of the chain before the transaction
+  FrameNumber first_;                 // frames before the transaction
+  FrameNumber rewritten_from_;        // the first frame whose page was written again; 0: none
+  FrameNumber commit_frame_;          // 0 until it is about to be written
+  uint64_t allocated_bytes_ = 0;      // known size of the segment's file
   uint64_t frames_written_ = 0;
   Status broken_;  // of a failed write: nothing more is written
 };

@@ -1,0 +1,33 @@
+#ifndef SQLITE_EFS_STORE_DETACH_H_
+#define SQLITE_EFS_STORE_DETACH_H_
+
+#include <string>
+
+#include "base/status.h"
+#include "os/clock.h"
+#include "store/environment.h"
+#include "store/progress.h"
+
+namespace sqlite_efs {
+
+struct DetachReport {
+  bool was_live = true;       // false: it was an ordinary file already
+  uint64_t segments = 0;      // of the log
+  uint64_t pages_merged = 0;  // each once, however often it was written
+  uint64_t bytes = 0;         // size of the file now
+  std::string leftover;       // what could not be removed, and why; harmless
+};
+
+// Makes a live database an ordinary file again: merges its log into the base, then removes the log. Waits up to
+// `timeout` for the writer's lease and for other users of the file, then kBusy. Transactions that read at the same time
+// go on, see one state, or are told kConflict. A crash at any instant leaves the database live and whole, or ordinary
+// and whole; after a failure it is live and can be used. Called again, it goes on where it was broken off.
+Result<DetachReport> DetachDatabase(const Environment& environment, const std::string& path, Duration timeout,
+                                    const Progress& progress);
+
+// Makes the header of an ordinary database say rollback mode, durably. The caller is the file's only user.
+Status SetRollbackMode(File& database);
+
+}  // namespace sqlite_efs
+
+#endif  // SQLITE_EFS_STORE_DETACH_H_
