@@ -8,7 +8,8 @@ namespace {
 
 // The record is padded to one size, so that a shorter one leaves nothing of a longer one behind.
 constexpr size_t kRecordSize_bytes = 1024;
-constexpr uint64_t kLockOffset = 0;
+constexpr uint64_t kHolderOffset = 0;
+constexpr uint64_t kNextOffset = 1;
 constexpr uint64_t kLockLength = 1;
 
 std::optional<LeaseRecord> ReadRecord(File& file) {
@@ -43,10 +44,18 @@ Status EmbeddedLeaseStore::Write(const LeaseRecord& record) {
 
 Result<AcquireReply> EmbeddedLeaseStore::TryAcquire(const LeaseRecord& wanted) {
   EFS_RETURN_IF_ERROR(Open());
-  EFS_ASSIGN_OR_RETURN(const bool locked, file_->TryLock(kLockOffset, kLockLength));
+  bool locked = false;
+  if (!next_) {
+    EFS_ASSIGN_OR_RETURN(next_, file_->TryLock(kNextOffset, kLockLength));
+  }
+  if (next_) {
+    EFS_ASSIGN_OR_RETURN(locked, file_->TryLock(kHolderOffset, kLockLength));
+  }
   AcquireReply reply;
+  reply.next = next_;
   reply.record = ReadRecord(*file_);
   if (!locked) return reply;
+  StopWaiting();
   const Status written = Write(wanted);
   if (!written.ok()) {
     file_.reset();  // gives the lock back
@@ -56,13 +65,19 @@ Result<AcquireReply> EmbeddedLeaseStore::TryAcquire(const LeaseRecord& wanted) {
   return reply;
 }
 
+void EmbeddedLeaseStore::StopWaiting() {
+  if (!next_) return;
+  next_ = false;
+  if (!file_->Unlock(kNextOffset, kLockLength).ok()) file_.reset();
+}
+
 Status EmbeddedLeaseStore::Release(const LeaseRecord& mine, const std::optional<CleanRelease>& clean) {
   if (!file_) return {};
   LeaseRecord record = mine;
   record.lock_id.clear();
   record.released = clean;
   Status status = Write(record);
-  const Status unlocked = file_->Unlock(kLockOffset, kLockLength);
+  const Status unlocked = file_->Unlock(kHolderOffset, kLockLength);
   if (!unlocked.ok()) file_.reset();
   return status.ok() ? unlocked : status;
 }

@@ -11,7 +11,8 @@ namespace sqlite_efs {
 
 // The lease of one machine: an open-file-description lock on a small file that holds the record. The lock ends with the
 // process, however that dies; the record then still names it, so that the next holder knows the tenure did not end in
-// order. Needs no configuration.
+// order. A second lock is the place of the next in turn, so that the last holder cannot come back before it. Needs no
+// configuration.
 class EmbeddedLeaseStore final : public LeaseStore {
  public:
   // `path` is made, with `permissions`, by the first attempt; `files` must outlive the store. `present_path` is where
@@ -23,6 +24,7 @@ class EmbeddedLeaseStore final : public LeaseStore {
 
   std::string name() const override { return kName; }
   Result<AcquireReply> TryAcquire(const LeaseRecord& wanted) override;
+  void StopWaiting() override;
   Status Release(const LeaseRecord& mine, const std::optional<CleanRelease>& clean) override;
 
   // The record as it stands, without taking the lease; nothing if there is none. For status reports.
@@ -37,6 +39,7 @@ class EmbeddedLeaseStore final : public LeaseStore {
   uint32_t permissions_;
   std::string present_path_;
   std::unique_ptr<File> file_;
+  bool next_ = false;  // holds the place of the next in turn
 };
 
 }  // namespace sqlite_efs

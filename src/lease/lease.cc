@@ -15,14 +15,16 @@ namespace {
 
 constexpr Duration kFirstWait = std::chrono::microseconds(200);
 constexpr Duration kLongestWait = std::chrono::milliseconds(10);
+constexpr Duration kLongestWaitOfNext = std::chrono::milliseconds(1);
 constexpr size_t kHolderText_bytes = 200;
 
 // Exponential backoff with full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 class Backoff {
  public:
-  Duration Next() {
+  Duration Next(Duration longest) {
+    bound_ = std::min(bound_, longest);
     const auto wait = std::uniform_int_distribution<int64_t>(0, bound_.count())(random_);
-    bound_ = std::min(bound_ * 2, kLongestWait);
+    bound_ *= 2;
     return Duration(wait);
   }
 
@@ -70,7 +72,12 @@ Result<std::optional<CleanRelease>> Lease::Acquire(Instant deadline) {
   const Instant begun = clock_.Now();
   Backoff backoff;
   while (true) {
-    EFS_ASSIGN_OR_RETURN(const AcquireReply reply, store_->TryAcquire(record_));
+    const Result<AcquireReply> attempt = store_->TryAcquire(record_);
+    if (!attempt.ok()) {
+      store_->StopWaiting();
+      return attempt.status();
+    }
+    const AcquireReply& reply = *attempt;
     if (reply.acquired) {
       held_ = true;
       if (!reply.record || !reply.record->lock_id.empty() || !reply.record->released)
@@ -81,8 +88,11 @@ Result<std::optional<CleanRelease>> Lease::Acquire(Instant deadline) {
       return reply.record->released;
     }
     const Duration left = deadline - clock_.Now();
-    if (left <= Duration::zero()) return Locked(path_, reply.record, clock_.Now() - begun);
-    clock_.Sleep(std::min(backoff.Next(), left));
+    if (left <= Duration::zero()) {
+      store_->StopWaiting();
+      return Locked(path_, reply.record, clock_.Now() - begun);
+    }
+    clock_.Sleep(std::min(backoff.Next(reply.next ? kLongestWaitOfNext : kLongestWait), left));
   }
 }
 

@@ -12,6 +12,7 @@ namespace sqlite_efs {
 // What an attempt to take the lease showed.
 struct AcquireReply {
   bool acquired = false;
+  bool next = false;  // refused, but the caller is the next in turn, until it is served or calls StopWaiting()
   std::optional<LeaseRecord> record;  // acquired: the record that was replaced; refused: the present holder's, if known
 };
 
@@ -27,6 +28,9 @@ class LeaseStore {
   // Puts `wanted` in the place of a record that is absent, released or expired, and returns that record; or refuses.
   // One attempt, which does not wait. An error means that it is not known whether the lease was taken.
   virtual Result<AcquireReply> TryAcquire(const LeaseRecord& wanted) = 0;
+
+  // Gives up a place in the queue that TryAcquire() took.
+  virtual void StopWaiting() {}
 
   // Ends the tenure of `mine`, which it need not hold any more. With `clean`, the record says so to the next holder.
   // From the call on the tenure is over, whatever is returned.

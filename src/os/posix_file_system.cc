@@ -30,11 +30,18 @@ class Descriptors {
     return *instance;
   }
 
-  Slot Add(int fd) {
+  // Calls open(2); the end of the list on failure. No fork() can come between the opening and the noting.
+  Slot Open(const char* path, int flags, uint32_t permissions) {
     const std::lock_guard lock(mutex_);
+    int fd = -1;
+    do {
+      fd = ::open(path, flags, permissions);
+    } while (fd < 0 && errno == EINTR);
+    if (fd < 0) return fds_.end();
     fds_.emplace_front(fd);
     return fds_.begin();
   }
+  bool IsOpen(Slot slot) { return slot != fds_.end(); }
 
   void Close(Slot slot) {
     const std::lock_guard lock(mutex_);
@@ -72,7 +79,7 @@ FileAttributes FromStatx(const struct statx& s) {
 
 class PosixFile final : public File {
  public:
-  PosixFile(int fd, std::string path) : slot_(Descriptors::Instance().Add(fd)), path_(std::move(path)) {}
+  PosixFile(Descriptors::Slot slot, std::string path) : slot_(slot), path_(std::move(path)) {}
   ~PosixFile() override { Descriptors::Instance().Close(slot_); }
   PosixFile(const PosixFile&) = delete;
   PosixFile& operator=(const PosixFile&) = delete;
@@ -177,12 +184,10 @@ int FlagsOf(OpenMode mode) {
 class PosixFiles final : public FileSystem {
  public:
   Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode, uint32_t permissions) override {
-    int fd = -1;
-    do {
-      fd = ::open(path.c_str(), FlagsOf(mode) | O_CLOEXEC | O_NOCTTY, permissions);
-    } while (fd < 0 && errno == EINTR);
-    if (fd < 0) return Status::FromErrno(errno, "open", path);
-    return std::unique_ptr<File>(new PosixFile(fd, path));
+    Descriptors& descriptors = Descriptors::Instance();
+    const auto slot = descriptors.Open(path.c_str(), FlagsOf(mode) | O_CLOEXEC | O_NOCTTY, permissions);
+    if (!descriptors.IsOpen(slot)) return Status::FromErrno(errno, "open", path);
+    return std::unique_ptr<File>(new PosixFile(slot, path));
   }
 
   Result<std::vector<std::string>> List(const std::string& directory) override {

@@ -244,7 +244,11 @@ Result<std::shared_ptr<Database>> DatabaseRegistry::Open(const std::string& path
   EFS_ASSIGN_OR_RETURN(const FileAttributes file, environment_.files.Stat(path));
   const std::lock_guard lock(mutex_);
   std::weak_ptr<Database>& entry = databases_[{file.device, file.inode}];
-  if (std::shared_ptr<Database> open = entry.lock()) return open;
+  if (std::shared_ptr<Database> open = entry.lock()) {
+    // An inode is used again once its file is deleted.
+    const Result<FileAttributes> same = environment_.files.Stat(open->path());
+    if (same.ok() && same->device == file.device && same->inode == file.inode) return open;
+  }
   EFS_ASSIGN_OR_RETURN(std::shared_ptr<Database> database, Database::Open(environment_, path, options));
   entry = database;
   return database;

@@ -84,7 +84,9 @@ Result<bool> Seal(FileSystem& files, const Layout& layout, Segment& segment, con
   }
   // Only now, and from the server: what a writer adds after the mark it will not acknowledge.
   EFS_ASSIGN_OR_RETURN(const FileAttributes marked, segment.Look());
-  EFS_ASSIGN_OR_RETURN(const NewFrames found, segment.Scan(known, marked.size));
+  EFS_ASSIGN_OR_RETURN(const NewFrames found, segment.ScanPatiently(known, marked.size));
+  // What is counted must last, even if its writer died before it made it durable.
+  EFS_RETURN_IF_ERROR(segment.Sync());
   header.counted_of_previous = found.end.frames;
   EFS_RETURN_IF_ERROR(WriteHeader(*file, header));
   const Status linked = files.Link(temporary.path(), layout.segment({segment.number().value + 1}));

@@ -15,18 +15,6 @@ constexpr Duration kSuccessorTimeout = std::chrono::seconds(5);
 constexpr Duration kSuccessorPoll = std::chrono::milliseconds(5);
 // More generations than this cannot come and go during one look.
 constexpr int kMaxGenerations = 1000;
-constexpr int kMaxDamageReads = 3;
-
-// Reads what follows `from`. A frame that is being written may look damaged; it does not look so for long.
-Result<NewFrames> ScanPatiently(const Segment& segment, const SegmentEnd& from, uint64_t size,
-                                FrameNumber limit = {UINT32_MAX}) {
-  Result<NewFrames> found = segment.Scan(from, size, limit);
-  for (int i = 1; i < kMaxDamageReads && found.status().Is(StatusCode::kCorrupt); i++) {
-    EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, segment.Look());
-    found = segment.Scan(from, attributes.size, limit);
-  }
-  return found;
-}
 
 }  // namespace
 
@@ -93,7 +81,7 @@ Result<bool> Log::PickUpLocked(Segment& live, const FileAttributes& attributes) 
   EFS_ASSIGN_OR_RETURN(const bool more, live.HasFrameAfter(end));
   if (more || end.frames.value == 0) {
     scans_++;
-    EFS_ASSIGN_OR_RETURN(const NewFrames found, ScanPatiently(live, end, attributes.size));
+    EFS_ASSIGN_OR_RETURN(const NewFrames found, live.ScanPatiently(end, attributes.size));
     if (!found.pages.empty()) {
       looks_++;
       EFS_ASSIGN_OR_RETURN(const FileAttributes again, live.Look());
@@ -146,7 +134,7 @@ Status Log::CompleteLocked(Segment& ended, FrameNumber counted) {
   if (known.frames == counted) return {};
   scans_++;
   EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, ended.Look());
-  EFS_ASSIGN_OR_RETURN(const NewFrames found, ScanPatiently(ended, known, attributes.size, counted));
+  EFS_ASSIGN_OR_RETURN(const NewFrames found, ended.ScanPatiently(known, attributes.size, counted));
   if (found.end.frames != counted) {
     return Status::Corrupt("log segment " + ended.path() + " has " + std::to_string(found.end.frames.value) +
                            " intact frames, but its successor says that " + std::to_string(counted.value) +

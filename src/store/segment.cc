@@ -10,6 +10,7 @@ constexpr uint32_t kOwnerWrite = 0200;
 constexpr uint32_t kAnyWrite = 0222;
 constexpr uint32_t kAnyExecute = 0111;
 constexpr uint32_t kAnyReadWrite = 0666;
+constexpr int kMaxDamageReads = 3;
 constexpr size_t kFirstRead_frames = 1;
 constexpr size_t kLargestRead_bytes = size_t{1} << 20;
 
@@ -93,6 +94,15 @@ Result<FileAttributes> Segment::Look() const {
   return attributes;
 }
 
+Result<NewFrames> Segment::ScanPatiently(const SegmentEnd& from, uint64_t file_size, FrameNumber limit) const {
+  Result<NewFrames> found = Scan(from, file_size, limit);
+  for (int i = 1; i < kMaxDamageReads && found.status().Is(StatusCode::kCorrupt); i++) {
+    EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, Look());
+    found = Scan(from, attributes.size, limit);
+  }
+  return found;
+}
+
 Result<NewFrames> Segment::Scan(const SegmentEnd& from, uint64_t file_size, FrameNumber limit) const {
   FrameReader reader(*reader_, header_.page_size, {from.frames.value + 1}, file_size);
   NewFrames found;
@@ -116,20 +126,21 @@ Result<NewFrames> Segment::Scan(const SegmentEnd& from, uint64_t file_size, Fram
   return found;
 }
 
-// The frame after `at` does not continue the chain. That is normal for a commit that was never finished; but its writer
-// would have been the segment's last. A whole commit further on that others follow shows that the frame is damaged.
+// The frame after `at` does not continue the chain. That is normal for a commit that was never finished, over what a
+// rolled-back transaction had spilled; but its writer would have been the segment's last. A whole commit after the end
+// of another one shows that the frame is damaged.
 Status Segment::CheckDamageAfter(const SegmentEnd& at, uint64_t file_size) const {
   FrameReader reader(*reader_, header_.page_size, {at.frames.value + 1}, file_size);
   EFS_ASSIGN_OR_RETURN(Bytes frame, reader.Next());
   bool commit_passed = false;
   bool first = true;  // it may be damaged beyond recognition
   while (!frame.empty() && (first || HasSalts(header_, frame))) {
+    first = false;
     commit_passed = commit_passed || (HasSalts(header_, frame) && ReadBigEndian32(frame.data() + 4) != 0);
     WalChecksum chain = StatedChecksum(frame);
-    first = false;
     EFS_ASSIGN_OR_RETURN(frame, reader.Next());
-    if (frame.empty() || !DecodeFrame(header_, frame, &chain)) continue;
-    if (!commit_passed) continue;
+    const auto next = frame.empty() ? std::nullopt : DecodeFrame(header_, frame, &chain);
+    if (!commit_passed || !next || next->page_count == 0) continue;
     return Status::Corrupt("frame " + std::to_string(at.frames.value + 1) + " of log segment " + path() +
                            " is damaged, and commits follow it; restore the database from a backup, or keep a copy and "
                            "recover what precedes the frame with stock sqlite3");

@@ -53,10 +53,15 @@ class Segment {
   // One round trip; kStale if the segment was removed.
   Result<FileAttributes> Look() const;
   Status ChangeMode(uint32_t mode) { return reader_->ChangeMode(mode); }
+  // Makes durable what any process of this host has written to the segment.
+  Status Sync() { return reader_->Sync(); }
 
   // Reads and verifies what whole commits follow `from`, in a file of `file_size` bytes; at most up to frame `limit`.
   // Frames of an unfinished commit are not an error; damage that a later commit proves is kCorrupt.
   Result<NewFrames> Scan(const SegmentEnd& from, uint64_t file_size, FrameNumber limit = {UINT32_MAX}) const;
+
+  // The same; what looks damaged is read again, since a frame that is being written looks so for a moment.
+  Result<NewFrames> ScanPatiently(const SegmentEnd& from, uint64_t file_size, FrameNumber limit = {UINT32_MAX}) const;
 
   // Whether the frame after `from` has been begun: a cheap test for "nothing new".
   Result<bool> HasFrameAfter(const SegmentEnd& from) const;

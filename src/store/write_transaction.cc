@@ -157,7 +157,9 @@ Status WriteTransaction::WriteCommit(uint32_t page_count) {
   commit_frame_.value = end_.frames.value + static_cast<uint32_t>(buffer_.count());
   EFS_RETURN_IF_ERROR(Append(page_count));
   EFS_ASSIGN_OR_RETURN(File* const writer, segment_->Writer(environment_.files));
-  return writer->Sync();
+  Status synced = writer->Sync();
+  may_be_lost_ = !synced.ok();
+  return synced;
 }
 
 Status WriteTransaction::Commit(uint32_t page_count) {
@@ -201,7 +203,9 @@ Status WriteTransaction::Settle(const Status& failure) {
   if (counts.ok()) {
     if (!*counts) return failure;
     position_ = {segment_->number(), commit_frame_, 0};
-    return {};
+    if (!may_be_lost_) return {};
+    // After a failed sync a system may have dropped the data that it still shows.
+    return {StatusCode::kUnknownOutcome, "the transaction is committed, but may not be durable: " + failure.message()};
   }
   if (failure.Is(StatusCode::kFull)) {
     // No room for a successor either. A server that says so has not kept the write for later.

@@ -52,6 +52,7 @@ class WriteTransaction {
   FrameNumber first_;                 // frames before the transaction
   FrameNumber rewritten_from_;        // the first frame whose page was written again; 0: none
   FrameNumber commit_frame_;          // 0 until it is about to be written
+  bool may_be_lost_ = false;          // the sync of the commit failed
   uint64_t allocated_bytes_ = 0;      // known size of the segment's file
   uint64_t frames_written_ = 0;
   Status broken_;  // of a failed write: nothing more is written

@@ -99,10 +99,7 @@ int Connection::FileSize(sqlite3_int64* size) {
 
 // --- locking
 
-Duration Connection::LockTimeout() const {
-  const bool waited = last_timeout_ && SystemClock().Now() - *last_timeout_ < kSameWait;
-  return waited ? Duration::zero() : settings_.timeout;
-}
+bool Connection::HasWaited() const { return last_timeout_ && SystemClock().Now() - *last_timeout_ < kSameWait; }
 
 int Connection::Lock(int level) {
   if (level_ == SQLITE_LOCK_NONE && level >= SQLITE_LOCK_SHARED) {
@@ -115,13 +112,19 @@ int Connection::Lock(int level) {
   }
   if (level >= SQLITE_LOCK_RESERVED && !writer_) {
     if (read_only_) return Report(Status::ReadOnly(database_->path() + " is open for reading only"));
-    Result<std::unique_ptr<Writer>> writer = database_->BeginWrite(snapshot_, owner_, LockTimeout());
-    if (writer.status().Is(StatusCode::kBusy)) last_timeout_ = SystemClock().Now();
+    const bool has_waited = HasWaited();
+    Result<std::unique_ptr<Writer>> writer =
+        database_->BeginWrite(snapshot_, owner_, has_waited ? Duration::zero() : settings_.timeout);
+    if (writer.status().Is(StatusCode::kBusy)) {
+      last_timeout_ = SystemClock().Now();
+      if (has_waited) return SQLITE_BUSY;  // what was reported when the wait ended says more
+    }
     if (!writer.ok()) return Report(writer.status());
     last_timeout_.reset();
     writer_ = std::move(*writer);
     write_state_ = WriteState::kClean;
     rolling_back_ = false;
+    has_journal_ = false;
     written_counter_.reset();
   }
   level_ = std::max(level_, level);
@@ -189,27 +192,31 @@ int Connection::Truncate(uint64_t size) {
   return SQLITE_OK;
 }
 
-bool Connection::IsCommit() const {
+// Whether page 1 was written with another change counter than the snapshot's.
+Result<bool> Connection::CounterRaised() const {
   if (!written_counter_) return false;
   if (snapshot_.is_new()) return *written_counter_ != 0;
   std::array<std::byte, 4> before;
-  // Page 1 was read to be changed, so that it comes from the cache; an error here would show when it is compared.
-  if (!snapshot_.ReadPage({1}, kChangeCounterOffset, before).ok()) return false;
+  EFS_RETURN_IF_ERROR(snapshot_.ReadPage({1}, kChangeCounterOffset, before));
   return ReadBigEndian32(before.data()) != *written_counter_;
 }
 
 int Connection::Sync() {
   if (!writer_ || write_state_ != WriteState::kWritten) return SQLITE_OK;
-  if (!IsCommit()) {
-    write_state_ = WriteState::kDiscarded;
-    if (rolling_back_) return SQLITE_OK;
+  write_state_ = WriteState::kDiscarded;
+  if (rolling_back_) return SQLITE_OK;
+  const Result<bool> raised = CounterRaised();
+  if (!raised.ok()) return Report(raised.status(), SQLITE_IOERR);
+  if (!*raised) {
+    // The end of a rollback, if SQLite keeps the journal itself (journal_mode MEMORY, set through another database).
+    if (!has_journal_) return SQLITE_OK;
     // Others would not see a change that the counter does not tell them of.
     return Report(Status::IoError("a transaction on " + database_->path() +
                                   " did not raise the change counter of the file; nothing of it was saved"),
                   SQLITE_IOERR);
   }
   const Status status = Commit();
-  write_state_ = status.ok() ? WriteState::kCommitted : WriteState::kDiscarded;
+  if (status.ok()) write_state_ = WriteState::kCommitted;
   // Not BUSY: COMMIT would leave the transaction open.
   if (status.ok() || status.Is(StatusCode::kFull)) return Report(status);
   return Report(status, status.Is(StatusCode::kUnknownOutcome) ? SQLITE_IOERR_FSYNC : SQLITE_IOERR);

@@ -34,8 +34,11 @@ class Connection {
   int Pragma(char** arguments);
 
   const Database& database() const { return *database_; }
-  // Set by the journal when SQLite plays it back.
-  bool* rolling_back() { return &rolling_back_; }
+  // SQLite has opened the transaction's journal, which sets the flag that is returned when SQLite rolls back.
+  bool* JournalOpened() {
+    has_journal_ = true;
+    return &rolling_back_;
+  }
   // Whether this process is a child of the one that opened the connection, which then must not be used.
   bool is_inherited() const { return fork_generation_ != ForkGeneration(); }
 
@@ -51,9 +54,9 @@ class Connection {
   Status ReadPage(const Snapshot& view, PageNumber page, size_t offset, MutableBytes out);
   Status WritePage(PageNumber page, Bytes content);
   Status Commit();
-  bool IsCommit() const;
+  Result<bool> CounterRaised() const;
   uint32_t page_size() const { return page_size_; }
-  Duration LockTimeout() const;
+  bool HasWaited() const;
   int ReadError(const Status& status) const;
   std::string StatusJson();
 
@@ -69,6 +72,7 @@ class Connection {
   uint32_t page_count_ = 0;  // of the file as SQLite sees it
   std::unique_ptr<Writer> writer_;
   WriteState write_state_ = WriteState::kClean;
+  bool has_journal_ = false;
   bool rolling_back_ = false;
   std::optional<uint32_t> written_counter_;  // of page 1 as written last
   uint32_t written_page_count_ = 0;          // as page 1 states it; 0: not valid

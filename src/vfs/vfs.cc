@@ -152,7 +152,7 @@ int Open(sqlite3_vfs*, sqlite3_filename name, sqlite3_file* file, int flags, int
                                        " is a live database: stock SQLite's WAL mode is not used for it"));
       }
       if (connection != nullptr) {
-        OpenJournalFile(the_vfs.stock, file, connection->rolling_back());
+        OpenJournalFile(the_vfs.stock, file, connection->JournalOpened());
         if (out_flags != nullptr) *out_flags = flags;
         return SQLITE_OK;
       }
