@@ -132,7 +132,7 @@ except OperationalError as error:
     print(error.__cause__)
 """)
     said, waited, cause = out.splitlines()
-    assert said.startswith("django.db.utils database is locked ")
+    assert said.startswith("django.db.utils database is locked: ")
     assert str(migrated.database) in said
     assert 2.9 <= float(waited) <= 5
     assert said.endswith(cause)
@@ -168,7 +168,7 @@ print(sorted(Author.objects.values_list("name", flat=True)))
 """)
     count, quick, said, names = out.splitlines()
     assert (count, quick, names) == ("1", "True", "['first', 'other']")
-    assert said.startswith("database is locked")
+    assert said.startswith("database is locked: ")
 
 
 def test_many_processes_write(migrated):
@@ -293,7 +293,7 @@ except OperationalError as error:
     print(error)
 """)
     locked, absent = out.splitlines()
-    assert locked.startswith("database is locked")
+    assert locked.startswith("database is locked: ")
     assert absent == "no such table: absent"
 
 

@@ -175,8 +175,10 @@ def test_a_strange_file_in_the_log_folder_is_not_deleted(site):
     assert (log / "thesis.txt").read_text() == "years of work"
 
 
-@pytest.mark.parametrize("how", ["same", "link", "dots", "uri"])
-@pytest.mark.parametrize("options", [[], ["--keepdb"], ["--parallel=2"]])
+@pytest.mark.parametrize(
+    ("how", "options"),
+    [("same", []), ("link", []), ("dots", []), ("uri", []), ("same", ["--keepdb"]), ("same", ["--parallel=2"])],
+)
 def test_production_as_test_database_is_refused(site, how, options):
     (site.folder / "link.sqlite3").symlink_to(site.database)
     name = {

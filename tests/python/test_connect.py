@@ -193,7 +193,7 @@ def test_timeout_bounds_the_wait_for_another_writer(database, other_writer, stat
     waited = time.monotonic() - begin
     assert 0.9 <= waited <= 3, f"waited {waited:.2f} s"
     message = str(caught.value)
-    assert message.startswith("database is locked ")
+    assert message.startswith("database is locked: ")
     assert str(database) in message
 
 
@@ -266,5 +266,5 @@ def test_every_method_explains_its_errors(database, other_writer):
         lambda: connection.executescript("INSERT INTO t VALUES (2);"),
     ]
     for write in writes:
-        with pytest.raises(sqlite3.OperationalError, match=r"^database is locked .*db\.sqlite3"):
+        with pytest.raises(sqlite3.OperationalError, match=r"^database is locked: .*db\.sqlite3"):
             write()
