@@ -197,6 +197,16 @@ def test_timeout_bounds_the_wait_for_another_writer(database, other_writer, stat
     assert str(database) in message
 
 
+def test_each_statement_waits_anew(database, other_writer):
+    connection = sqlite_efs.connect(database, timeout=1, isolation_level=None)
+    for _ in range(3):
+        begin = time.monotonic()
+        with pytest.raises(sqlite3.OperationalError):
+            connection.execute("INSERT INTO t VALUES (2)")
+        waited = time.monotonic() - begin
+        assert 0.9 <= waited <= 3, f"waited {waited:.2f} s"
+
+
 def test_a_reader_does_not_wait_for_a_writer(database, other_writer):
     begin = time.monotonic()
     assert rows(database) == [1]
