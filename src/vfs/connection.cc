@@ -22,6 +22,11 @@ void PatchVersions(size_t offset, MutableBytes bytes) {
 
 }  // namespace
 
+uint64_t& SleepsOfThisThread() {
+  thread_local uint64_t sleeps = 0;
+  return sleeps;
+}
+
 Connection::Connection(std::shared_ptr<Database> database, const Settings& settings, bool read_only)
     : database_(std::move(database)), settings_(settings), read_only_(read_only) {}
 
@@ -99,7 +104,14 @@ int Connection::FileSize(sqlite3_int64* size) {
 
 // --- locking
 
-bool Connection::HasWaited() const { return last_timeout_ && SystemClock().Now() - *last_timeout_ < kSameWait; }
+// Whether SQLite's busy handler calls again, after a wait that ended at its timeout, or a new statement begins one. The
+// handler sleeps in between; through another VFS, if the main database has one, which is not seen here.
+bool Connection::HasWaited() {
+  if (!last_timeout_ || SystemClock().Now() - *last_timeout_ >= kSameWait) return false;
+  const bool slept = SleepsOfThisThread() != sleeps_at_timeout_;
+  sleeps_are_seen_ = sleeps_are_seen_ || slept;
+  return slept || !sleeps_are_seen_;
+}
 
 int Connection::Lock(int level) {
   if (level_ == SQLITE_LOCK_NONE && level >= SQLITE_LOCK_SHARED) {
@@ -117,6 +129,7 @@ int Connection::Lock(int level) {
         database_->BeginWrite(snapshot_, owner_, has_waited ? Duration::zero() : settings_.timeout);
     if (writer.status().Is(StatusCode::kBusy)) {
       last_timeout_ = SystemClock().Now();
+      sleeps_at_timeout_ = SleepsOfThisThread();
       if (has_waited) return SQLITE_BUSY;  // what was reported when the wait ended says more
     }
     if (!writer.ok()) return Report(writer.status());

@@ -11,6 +11,9 @@
 
 namespace sqlite_efs {
 
+// How often SQLite has slept in this thread through the VFS, as its busy handler does between two attempts.
+uint64_t& SleepsOfThisThread();
+
 // What one SQLite connection does with a live database: it translates SQLite's rollback-mode file operations into
 // snapshots and transactions. The methods are those of sqlite3_io_methods, https://www.sqlite.org/c3ref/io_methods.html
 // , and return SQLite result codes. SQLite calls them from one thread at a time.
@@ -56,7 +59,7 @@ class Connection {
   Status Commit();
   Result<bool> CounterRaised() const;
   uint32_t page_size() const { return page_size_; }
-  bool HasWaited() const;
+  bool HasWaited();
   int ReadError(const Status& status) const;
   std::string StatusJson();
 
@@ -77,6 +80,8 @@ class Connection {
   std::optional<uint32_t> written_counter_;  // of page 1 as written last
   uint32_t written_page_count_ = 0;          // as page 1 states it; 0: not valid
   std::optional<Instant> last_timeout_;      // when the lock was last waited for in vain
+  uint64_t sleeps_at_timeout_ = 0;           // SleepsOfThisThread() at that time
+  bool sleeps_are_seen_ = false;             // the busy handler sleeps through the VFS
 };
 
 }  // namespace sqlite_efs

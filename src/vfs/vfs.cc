@@ -194,7 +194,10 @@ void (*DlSym(sqlite3_vfs*, void* library, const char* symbol))() {
 }
 void DlClose(sqlite3_vfs*, void* library) { the_vfs.stock->xDlClose(the_vfs.stock, library); }
 int Randomness(sqlite3_vfs*, int size, char* out) { return the_vfs.stock->xRandomness(the_vfs.stock, size, out); }
-int SleepFor(sqlite3_vfs*, int microseconds) { return the_vfs.stock->xSleep(the_vfs.stock, microseconds); }
+int SleepFor(sqlite3_vfs*, int microseconds) {
+  SleepsOfThisThread()++;
+  return the_vfs.stock->xSleep(the_vfs.stock, microseconds);
+}
 int CurrentTime(sqlite3_vfs*, double* out) { return the_vfs.stock->xCurrentTime(the_vfs.stock, out); }
 int GetLastError(sqlite3_vfs*, int size, char* out) {
   if (size > 0 && !LastError().empty()) sqlite3_snprintf(size, out, "%s", LastError().c_str());
