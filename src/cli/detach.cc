@@ -1,0 +1,67 @@
+#include "store/detach.h"
+
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/progress_bar.h"
+#include "store/base_file.h"
+#include "store/layout.h"
+#include "vfs/ordinary.h"
+
+namespace sqlite_efs::cli {
+namespace {
+
+constexpr char kSummary[] = "Makes a live database one ordinary file again";
+constexpr char kDetails[] =
+    "It holds the writer's lease, merges every committed page of the log into the file, and removes the log directory "
+    "<DB>-wal/. Afterwards any SQLite can use the file; it is in rollback mode, whatever it was before.\n\nWriters "
+    "wait meanwhile, and readers go on. Programs that have the database open are then told, in one sentence, that it "
+    "was detached; a read transaction that is open sees its one state to its end, or fails as a busy one would. A "
+    "crash at any instant leaves the database live and whole, or ordinary and whole; then run the command again. On a "
+    "full disk it fails, and the database stays live and usable. Exit code 4: a writer did not finish in time. A "
+    "database that is ordinary already stays as it is (exit code 0).";
+
+struct Options {
+  std::string database;
+  double timeout_s = kDefaultTimeout_s;
+};
+
+// What is not live must at least be a database; an empty file is one too.
+Status CheckOrdinary(FileSystem& files, const std::string& path) {
+  EFS_ASSIGN_OR_RETURN(const FileAttributes file, files.Stat(path));
+  return file.size == 0 ? Status() : BaseFile::Open(files, path).status();
+}
+
+Status Detach(const Context& context, const Options& options) {
+  FileSystem& files = PosixFileSystem();
+  EFS_ASSIGN_OR_RETURN(const std::string path, ResolveDatabase(options.database));
+  // Stock SQLite would play a journal back into the file as soon as that is ordinary.
+  EFS_RETURN_IF_ERROR(IsLive(files, path) ? CheckNoJournal(files, path) : CheckOrdinary(files, path));
+  Result<DetachReport> report = DetachReport{};
+  {
+    ProgressBar bar("merging");
+    report = DetachDatabase(SystemEnvironment(), path, ToDuration(options.timeout_s), bar.AsProgress());
+  }
+  if (!report.ok()) return report.status();
+  if (!report->leftover.empty()) context.Complain("the database is ordinary, but " + report->leftover);
+  if (report->was_live) {
+    context.out << path << " is an ordinary database now: " << Count(report->pages_merged, "page") << " merged from "
+                << Count(report->segments, "log segment") << ", " << Size(report->bytes) << "\n";
+  } else {
+    context.out << path << " is an ordinary database already\n";
+  }
+  return {};
+}
+
+}  // namespace
+
+void AddDetach(CLI::App& app, Context& context) {
+  CLI::App* const command = AddCommand(app, "detach", kSummary, kDetails);
+  const auto options = std::make_shared<Options>();
+  command->add_option("DB", options->database, "The database file")->required();
+  AddTimeout(*command, &options->timeout_s);
+  command->callback(
+      [&context, options] { context.run = [&context, options] { return context.Fail(Detach(context, *options)); }; });
+}
+
+}  // namespace sqlite_efs::cli

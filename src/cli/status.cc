@@ -1,0 +1,157 @@
+#include <array>
+#include <ctime>
+#include <iomanip>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <sstream>
+
+#include "cli/commands.h"
+#include "cli/sqlite_connection.h"
+#include "lease/embedded_lease_store.h"
+#include "store/base_file.h"
+#include "store/layout.h"
+#include "store/verify.h"
+#include "vfs/vfs.h"
+
+namespace sqlite_efs::cli {
+namespace {
+
+using nlohmann::json;
+
+constexpr char kSummary[] = "Tells whether a database is live, and what its log and its writer's lease look like";
+constexpr char kDetails[] =
+    "It takes no lock and changes nothing, needs permission to read only, and may be run at any time; what it says may "
+    "be out of date a moment later. With --json it prints the object that PRAGMA efs_status answers, with the list of "
+    "log segments and the lease's record added.";
+
+constexpr int kLabelWidth = 12;
+
+struct Options {
+  std::string database;
+  bool as_json = false;
+};
+
+std::string TextOf(int64_t since_ms) {
+  const std::time_t seconds = since_ms / 1000;
+  std::tm parts = {};
+  std::array<char, 32> text = {};
+  if (::gmtime_r(&seconds, &parts) == nullptr) return "?";
+  (void)std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S UTC", &parts);
+  return text.data();
+}
+
+json SegmentsOf(const std::vector<SegmentSummary>& segments, uint64_t last_frames) {
+  json list = json::array();
+  for (const SegmentSummary& segment : segments) {
+    list.push_back({{"number", segment.number.value},
+                    {"state", segment.state},
+                    {"frames", segment.has_frames ? segment.frames.value : last_frames},
+                    {"bytes", segment.bytes}});
+  }
+  return list;
+}
+
+// The lease as its record states it. Whether a holder still lives is known only to who asks for the lease.
+void AddRecord(const std::optional<LeaseRecord>& record, json* lease) {
+  const bool held = record && !record->lock_id.empty();
+  const bool ever = record && record->since_ms != 0;  // 0: as `attach` leaves it
+  (*lease)["holder"] = held ? json(record->holder) : json();
+  (*lease)["last_holder"] = ever ? json(record->holder) : json();
+  (*lease)["since_ms"] = ever ? json(record->since_ms) : json();
+  (*lease)["released"] = json();
+  if (!record || !record->released) return;
+  (*lease)["released"] = {{"segment", record->released->segment}, {"frames", record->released->frames}};
+}
+
+Result<json> LiveStatus(const std::string& path) {
+  FileSystem& files = PosixFileSystem();
+  const Layout layout(path);
+  EFS_ASSIGN_OR_RETURN(SqliteConnection db, SqliteConnection::Open(path, kVfsName, SQLITE_OPEN_READONLY));
+  EFS_ASSIGN_OR_RETURN(const std::string text, db.QueryOne("PRAGMA efs_status"));
+  json status = json::parse(text);
+  EFS_ASSIGN_OR_RETURN(const std::vector<SegmentSummary> segments, SummarizeSegments(files, layout));
+  status["segments"] = SegmentsOf(segments, status["segment"]["frames"].get<uint64_t>());
+  AddRecord(EmbeddedLeaseStore::Peek(files, layout.lease()), &status["lease"]);
+  return status;
+}
+
+Result<json> OrdinaryStatus(const std::string& path) {
+  json status = {{"version", SQLITE_EFS_VERSION}, {"path", path}, {"state", "ordinary"}};
+  EFS_ASSIGN_OR_RETURN(const FileAttributes file, PosixFileSystem().Stat(path));
+  status["bytes"] = file.size;
+  if (file.size == 0) {
+    status["page_count"] = 0;
+    return status;
+  }
+  EFS_ASSIGN_OR_RETURN(const std::unique_ptr<BaseFile> base, BaseFile::Open(PosixFileSystem(), path));
+  EFS_ASSIGN_OR_RETURN(const uint32_t page_count, base->PageCount());
+  status["page_size"] = base->page_size();
+  status["page_count"] = page_count;
+  return status;
+}
+
+void PrintLine(std::ostream& out, const std::string& label, const std::string& text) {
+  out << "  " << std::left << std::setw(kLabelWidth) << label << text << "\n";
+}
+
+std::string LeaseText(const json& lease) {
+  if (lease["last_holder"].is_null()) return "never taken";
+  const std::string who = lease["last_holder"].get<std::string>();
+  const std::string since = TextOf(lease["since_ms"].get<int64_t>());
+  if (!lease["holder"].is_null()) return "held by " + who + " since " + since + ", unless that has died";
+  return "free, last held by " + who + " on " + since;
+}
+
+void PrintSegments(std::ostream& out, const json& segments) {
+  for (const json& segment : segments) {
+    std::ostringstream line;
+    line << std::right << std::setw(10) << std::setfill('0') << segment["number"].get<uint64_t>() << std::setfill(' ')
+         << "  " << std::left << std::setw(8) << segment["state"].get<std::string>() << std::right << std::setw(10)
+         << segment["frames"].get<uint64_t>() << " frames  " << std::setw(10) << Size(segment["bytes"].get<uint64_t>());
+    PrintLine(out, "", line.str());
+  }
+}
+
+void PrintText(std::ostream& out, const json& status) {
+  const bool live = status["state"] == "live";
+  out << status["path"].get<std::string>() << (live ? " is live" : " is an ordinary database") << "\n";
+  if (!status.contains("page_size")) {
+    PrintLine(out, "size", "empty");
+    return;
+  }
+  const uint64_t pages = status["page_count"].get<uint64_t>();
+  const uint64_t page_size = status["page_size"].get<uint64_t>();
+  PrintLine(out, "size",
+            Count(pages, "page") + " of " + std::to_string(page_size) + " bytes, " + Size(pages * page_size));
+  if (!live) return;
+  PrintLine(out, "identity", status["database_id"].get<std::string>());
+  PrintLine(out, "lease", LeaseText(status["lease"]));
+  PrintLine(out, "log", Count(status["segments"].size(), "segment"));
+  PrintSegments(out, status["segments"]);
+}
+
+Status ShowStatus(const Context& context, const Options& options) {
+  EFS_ASSIGN_OR_RETURN(const std::string path, ResolveDatabase(options.database));
+  EFS_ASSIGN_OR_RETURN(const json status, IsLive(PosixFileSystem(), path) ? LiveStatus(path) : OrdinaryStatus(path));
+  if (options.as_json) {
+    context.out << status.dump(2, ' ', false, json::error_handler_t::replace) << "\n";
+  } else {
+    PrintText(context.out, status);
+  }
+  return {};
+}
+
+}  // namespace
+
+void AddStatus(CLI::App& app, Context& context) {
+  CLI::App* const command = AddCommand(app, "status", kSummary, kDetails);
+  const auto options = std::make_shared<Options>();
+  command->add_option("DB", options->database, "The database file")->required();
+  command->add_flag("--json", options->as_json, "Print one JSON object, for programs");
+  command->callback([&context, options] {
+    context.run = [&context, options] { return context.Fail(ShowStatus(context, *options)); };
+  });
+}
+
+}  // namespace sqlite_efs::cli
