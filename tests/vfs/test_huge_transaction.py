@@ -63,7 +63,9 @@ def figures(who, end, took):
 
 @pytest.mark.parametrize(("rows", "bound_mib"), SIZES)
 def test_a_transaction_that_changes_everything(big, rows, bound_mib, measured):
-    measured(figures("stock", "ROLLBACK", change(big, rows, "ROLLBACK", "stock")))
+    with_stock = rows > 1000  # only where its figures say something
+    if with_stock:
+        measured(figures("stock", "ROLLBACK", change(big, rows, "ROLLBACK", "stock")))
     rolled_back = change(big, rows, "ROLLBACK", "engine")
     measured(figures("engine", "ROLLBACK", rolled_back))
     with closing(sqlite_efs.connect(big)) as connection:
@@ -89,4 +91,5 @@ def test_a_transaction_that_changes_everything(big, rows, bound_mib, measured):
         assert stock.execute("PRAGMA quick_check").fetchone() == ("ok",)
         stock.execute("UPDATE big SET mark = 0")
         stock.commit()
-    measured(figures("stock", "COMMIT", change(big, rows, "COMMIT", "stock")))
+    if with_stock:
+        measured(figures("stock", "COMMIT", change(big, rows, "COMMIT", "stock")))
