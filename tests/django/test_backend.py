@@ -9,21 +9,22 @@ import time
 import pytest
 
 
-def test_a_new_database_becomes_live(migrated):
-    out = migrated.script("""
+def test_a_new_database_becomes_live(project):
+    project.manage("migrate", "--run-syncdb", "--verbosity=0")
+    out = project.script("""
 author = Author.objects.create(name="Ada")
 Note.objects.create(author=author, text="x" * 10000, data={"a": [1, None]})
 print(Note.objects.filter(data__a__0=1, author__name="Ada").count(), connection.vendor)
 """)
     assert out == "1 sqlite"
-    assert migrated.log.is_dir()
+    assert project.log.is_dir()
     with pytest.raises(sqlite3.OperationalError, match="unable to open"):
-        sqlite3.connect(migrated.database).execute("SELECT count(*) FROM notes_author")
+        sqlite3.connect(project.database).execute("SELECT count(*) FROM notes_author")
 
 
-def test_an_ordinary_database_is_taken_over_with_its_rows(project):
+def test_an_ordinary_database_is_taken_over_with_its_rows(migrated):
+    project = migrated
     project.configure(ENGINE="'django.db.backends.sqlite3'")
-    project.manage("migrate", "--run-syncdb", "--verbosity=0")
     project.script("Author.objects.bulk_create(Author(name=str(i)) for i in range(1000))")
     project.configure()
     assert project.script("Author.objects.create(name='new'); print(Author.objects.count())") == "1001"

@@ -1,10 +1,12 @@
 """`manage.py test`: its databases, with clones for parallel runs, never are production's, and nothing stays behind."""
 
 import hashlib
+import shutil
 import sqlite3
 
 import django
 import pytest
+from site_project import Project
 
 TESTS = """
 import os, pathlib, time
@@ -66,12 +68,19 @@ def tree(folder):
     }
 
 
+@pytest.fixture(scope="session")
+def migrations(tmp_path_factory):
+    maker = Project(tmp_path_factory.mktemp("migrations") / "site")
+    maker.manage("makemigrations", "notes", "--verbosity=0")
+    (maker.folder / "notes" / "migrations" / "0002_fill.py").write_text(MIGRATIONS)
+    return maker.folder / "notes" / "migrations"
+
+
 @pytest.fixture
-def site(project):
-    """Production has an author of its own; a data migration makes another one everywhere."""
-    project.manage("makemigrations", "notes", "--verbosity=0")
-    (project.folder / "notes" / "migrations" / "0002_fill.py").write_text(MIGRATIONS)
-    project.manage("migrate", "--verbosity=0")
+def site(migrated, migrations):
+    """Production has an author of its own; a data migration makes another one in each test database."""
+    project = migrated
+    shutil.copytree(migrations, project.folder / "notes" / "migrations")
     project.script("Author.objects.create(name='production')")
     (project.folder / "notes" / "tests.py").write_text(TESTS)
     project.seen = project.folder / "seen.txt"
