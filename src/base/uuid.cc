@@ -1,23 +1,10 @@
 #include "base/uuid.h"
 
-#include <sys/random.h>
-
 #include <array>
-#include <cstdlib>
-#include <span>
+
+#include "base/random.h"
 
 namespace sqlite_efs {
-
-namespace {
-
-// Asks the system each time: a generator's state would be shared by a process and the children it forks.
-void FillRandom(std::span<uint8_t> out) {
-  // Up to 256 bytes come whole: getrandom(2).
-  const ssize_t size = ::getrandom(out.data(), out.size(), 0);
-  if (size != static_cast<ssize_t>(out.size())) std::abort();
-}
-
-}  // namespace
 
 uint32_t RandomBits() {
   std::array<uint8_t, 4> bytes;

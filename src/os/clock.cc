@@ -16,6 +16,11 @@ class PosixClock final : public Clock {
   void Sleep(Duration duration) override {
     if (duration > Duration::zero()) std::this_thread::sleep_for(duration);
   }
+
+  bool Wait(std::condition_variable& changed, std::unique_lock<std::mutex>& lock, Duration timeout,
+            const std::function<bool()>& ready) override {
+    return changed.wait_for(lock, timeout, ready);
+  }
 };
 
 }  // namespace

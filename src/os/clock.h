@@ -2,7 +2,10 @@
 #define SQLITE_EFS_OS_CLOCK_H_
 
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
+#include <functional>
+#include <mutex>
 
 namespace sqlite_efs {
 
@@ -29,6 +32,10 @@ class Clock {
 
   // Returns after at least `duration`; at once if it is not positive.
   virtual void Sleep(Duration duration) = 0;
+
+  // std::condition_variable::wait_for(): returns whether `ready` says true, after `timeout` at the latest.
+  virtual bool Wait(std::condition_variable& changed, std::unique_lock<std::mutex>& lock, Duration timeout,
+                    const std::function<bool()>& ready) = 0;
 };
 
 // The clock of this machine.

@@ -80,14 +80,17 @@ std::shared_ptr<LiveDatabase> Database::live() const {
 
 // The open parts of the database; null if there is none yet.
 Result<std::shared_ptr<LiveDatabase>> Database::OpenLive() {
-  const std::lock_guard lock(mutex_);
-  if (live_) return live_;
+  if (std::shared_ptr<LiveDatabase> open = live()) return open;
+  const std::lock_guard opening(opening_mutex_);
+  if (std::shared_ptr<LiveDatabase> open = live()) return open;
   if (!IsLive(environment_.files, path())) {
     EFS_ASSIGN_OR_RETURN(const FileAttributes base, environment_.files.Stat(path()));
     if (base.size == 0) return std::shared_ptr<LiveDatabase>();
     return Status::CantOpen(path() + " is not live any more: it was detached; open it anew");
   }
-  EFS_ASSIGN_OR_RETURN(live_, LiveDatabase::Open(environment_, layout_, options_));
+  EFS_ASSIGN_OR_RETURN(std::shared_ptr<LiveDatabase> opened, LiveDatabase::Open(environment_, layout_, options_));
+  const std::lock_guard lock(mutex_);
+  live_ = std::move(opened);
   return live_;
 }
 

@@ -104,7 +104,11 @@ class Database {
  private:
   friend class Writer;
   Database(const Environment& environment, const std::string& path, const StoreOptions& options)
-      : environment_(environment), layout_(path), options_(options), alarm_(environment.new_alarm()) {}
+      : environment_(environment),
+        layout_(path),
+        options_(options),
+        gate_(environment.clock),
+        alarm_(environment.new_alarm()) {}
 
   Result<std::shared_ptr<LiveDatabase>> OpenLive();
   Result<Snapshot> TrySnapshot();
@@ -119,6 +123,7 @@ class Database {
   const Layout layout_;
   const StoreOptions options_;
   WriterGate gate_;
+  std::mutex opening_mutex_;  // one thread opens; taken before mutex_
   mutable std::mutex mutex_;
   std::shared_ptr<LiveDatabase> live_;  // guarded by mutex_
   std::unique_ptr<Alarm> alarm_;        // last: its action must not outlive the rest

@@ -35,8 +35,7 @@ Status LiveDatabase::ReadPage(const LogPosition& at, PageNumber page, size_t off
   const PageCache::Key key = location ? PageCache::Key{location->segment->number().value, location->frame.value}
                                       : PageCache::Key{0, page.value};
   if (cache_->Get(key, offset, out)) return {};
-  thread_local std::vector<std::byte> buffer;
-  buffer.resize(page_size());
+  std::vector<std::byte> buffer(page_size());
   if (location) {
     pages_from_log++;
     EFS_RETURN_IF_ERROR(location->segment->ReadPage(location->frame, buffer));

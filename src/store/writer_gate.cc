@@ -14,7 +14,7 @@ bool WriterGate::Enter(Owner owner, Duration timeout, bool* was_kept) {
   }
   const uint64_t ticket = next_ticket_++;
   queue_.push_back(ticket);
-  const bool entered = changed_.wait_for(lock, timeout, [&] { return holder_ == 0 && queue_.front() == ticket; });
+  const bool entered = clock_.Wait(changed_, lock, timeout, [&] { return holder_ == 0 && queue_.front() == ticket; });
   queue_.erase(std::find(queue_.begin(), queue_.end(), ticket));
   if (entered) holder_ = owner;
   changed_.notify_all();

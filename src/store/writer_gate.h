@@ -14,6 +14,9 @@ namespace sqlite_efs {
 // its transaction again may have its place kept for a moment. Thread-safe.
 class WriterGate {
  public:
+  // `clock` must outlive the gate.
+  explicit WriterGate(Clock& clock) : clock_(clock) {}
+
   using Owner = uint64_t;  // names a connection; not 0
 
   // Waits for the place until `timeout` has passed; false if it was not obtained. At once if the place is kept for
@@ -30,6 +33,7 @@ class WriterGate {
   bool EndKeep(Owner owner);
 
  private:
+  Clock& clock_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<uint64_t> queue_;

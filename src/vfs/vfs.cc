@@ -21,30 +21,37 @@ constexpr uint32_t kNewFilePermissions = 0644;
 constexpr std::string_view kJournalSuffix = "-journal";
 constexpr std::string_view kWalSuffix = "-wal";
 
-// The one VFS of the process. Set once, before SQLite knows of it.
+// The databases of one process: those of its parent are left alone after fork().
+struct Databases {
+  uint64_t fork_generation;
+  DatabaseRegistry registry;
+};
+
+// A registered VFS. It lives as long as the process.
 struct Vfs {
-  sqlite3_vfs methods;
+  sqlite3_vfs methods = {};
   sqlite3_vfs* stock = nullptr;
   const Environment* environment = nullptr;
+  std::string name;
+  std::atomic<Databases*> databases{nullptr};
+  Vfs* older = nullptr;
+
+  DatabaseRegistry& registry() {
+    Databases* present = databases.load(std::memory_order_acquire);
+    while (present == nullptr || present->fork_generation != ForkGeneration()) {
+      auto fresh = std::unique_ptr<Databases>(new Databases{ForkGeneration(), DatabaseRegistry(*environment)});
+      if (databases.compare_exchange_strong(present, fresh.get(), std::memory_order_acq_rel)) present = fresh.release();
+    }
+    return present->registry;
+  }
 };
-Vfs the_vfs;
-bool registered = false;
+
+// All that are registered, newest first. Read without a lock, which a child of fork() might find taken for ever.
+std::atomic<Vfs*> newest_vfs{nullptr};
 std::mutex registration_mutex;
 
-// The databases of this process: those of its parent are left alone after fork().
-DatabaseRegistry& Databases() {
-  struct OfProcess {
-    uint64_t fork_generation;
-    DatabaseRegistry databases;
-  };
-  static std::atomic<OfProcess*> current{nullptr};
-  OfProcess* present = current.load(std::memory_order_acquire);
-  while (present == nullptr || present->fork_generation != ForkGeneration()) {
-    auto fresh = std::unique_ptr<OfProcess>(new OfProcess{ForkGeneration(), DatabaseRegistry(*the_vfs.environment)});
-    if (current.compare_exchange_strong(present, fresh.get(), std::memory_order_acq_rel)) present = fresh.release();
-  }
-  return present->databases;
-}
+Vfs& Of(sqlite3_vfs* vfs) { return *static_cast<Vfs*>(vfs->pAppData); }
+sqlite3_vfs* Stock(sqlite3_vfs* vfs) { return Of(vfs).stock; }
 
 std::string Folder(const std::string& path) {
   const size_t slash = path.rfind('/');
@@ -63,9 +70,9 @@ Result<Settings> SettingsOf(sqlite3_filename name) {
   return ParseSettings(parameters, &ReadEnvironment);
 }
 
-bool AsksForEngine(sqlite3_filename name) {
-  const char* vfs = sqlite3_uri_parameter(name, "vfs");
-  return vfs != nullptr && std::strcmp(vfs, kVfsName) == 0;
+bool AsksForEngine(const Vfs& vfs, sqlite3_filename name) {
+  const char* asked = sqlite3_uri_parameter(name, "vfs");
+  return asked != nullptr && vfs.name == asked;
 }
 
 // Makes sure that the file is there: a new one is empty, and becomes a database with its first commit.
@@ -89,7 +96,8 @@ Status EnsureFile(FileSystem& files, const std::string& path, int flags) {
 }
 
 // Makes an ordinary database live on its first use.
-Status EnsureLive(FileSystem& files, const std::string& path, int flags) {
+Status EnsureLive(Vfs& vfs, const std::string& path, int flags) {
+  FileSystem& files = vfs.environment->files;
   if (IsLive(files, path)) return CheckNoJournal(files, path);
   EFS_ASSIGN_OR_RETURN(const FileAttributes file, files.Stat(path));
   if (file.size == 0) return CheckNoJournal(files, path);
@@ -105,7 +113,7 @@ Status EnsureLive(FileSystem& files, const std::string& path, int flags) {
                             " is an ordinary database, and making it live needs permission to write to it and "
                             "to its directory; grant it once, or open it without vfs=efs to read it");
   }
-  return AttachDatabase(files, path, the_vfs.stock->zName);
+  return AttachDatabase(files, path, vfs.stock->zName);
 }
 
 bool IsReadOnly(FileSystem& files, const std::string& path, int flags) {
@@ -113,14 +121,14 @@ bool IsReadOnly(FileSystem& files, const std::string& path, int flags) {
   return !files.MayWrite(IsLive(files, path) ? Layout(path).directory() : Folder(path));
 }
 
-Status OpenLive(sqlite3_filename name, sqlite3_file* file, int flags, int* out_flags) {
-  FileSystem& files = the_vfs.environment->files;
+Status OpenLive(Vfs& vfs, sqlite3_filename name, sqlite3_file* file, int flags, int* out_flags) {
+  FileSystem& files = vfs.environment->files;
   const std::string path = name;
   EFS_ASSIGN_OR_RETURN(const Settings settings, SettingsOf(name));
   EFS_RETURN_IF_ERROR(EnsureFile(files, path, flags));
-  EFS_RETURN_IF_ERROR(EnsureLive(files, path, flags));
+  EFS_RETURN_IF_ERROR(EnsureLive(vfs, path, flags));
   EFS_ASSIGN_OR_RETURN(std::shared_ptr<Database> database,
-                       Databases().Open(path, StoreOptions{settings.cache_mib << 20}));
+                       vfs.registry().Open(path, StoreOptions{settings.cache_mib << 20}));
   const bool read_only = IsReadOnly(files, path, flags);
   OpenLiveFile(file, name, std::make_unique<Connection>(std::move(database), settings, read_only));
   if (out_flags != nullptr) {
@@ -131,20 +139,21 @@ Status OpenLive(sqlite3_filename name, sqlite3_file* file, int flags, int* out_f
 
 // --- the methods of the VFS
 
-int OpenMainDatabase(sqlite3_filename name, sqlite3_file* file, int flags, int* out_flags) {
-  if (!IsLive(the_vfs.environment->files, name) && !AsksForEngine(name)) {
-    return the_vfs.stock->xOpen(the_vfs.stock, name, file, flags, out_flags);
+int OpenMainDatabase(Vfs& vfs, sqlite3_filename name, sqlite3_file* file, int flags, int* out_flags) {
+  if (!IsLive(vfs.environment->files, name) && !AsksForEngine(vfs, name)) {
+    return vfs.stock->xOpen(vfs.stock, name, file, flags, out_flags);
   }
-  const Status status = OpenLive(name, file, flags, out_flags);
+  const Status status = OpenLive(vfs, name, file, flags, out_flags);
   // SQLite would try to read a file that could not be opened for writing, and hide the reason.
   const bool refused = status.Is(StatusCode::kReadOnly) || status.Is(StatusCode::kIoError);
   return refused ? Report(status, SQLITE_CANTOPEN) : Report(status);
 }
 
-int Open(sqlite3_vfs*, sqlite3_filename name, sqlite3_file* file, int flags, int* out_flags) {
+int Open(sqlite3_vfs* vfs, sqlite3_filename name, sqlite3_file* file, int flags, int* out_flags) {
   return Guarded([&] {
     file->pMethods = nullptr;
-    if (name != nullptr && (flags & SQLITE_OPEN_MAIN_DB) != 0) return OpenMainDatabase(name, file, flags, out_flags);
+    if (name != nullptr && (flags & SQLITE_OPEN_MAIN_DB) != 0)
+      return OpenMainDatabase(Of(vfs), name, file, flags, out_flags);
     if (name != nullptr && (flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL)) != 0) {
       Connection* const connection = FindConnection(sqlite3_filename_database(name));
       if (connection != nullptr && (flags & SQLITE_OPEN_WAL) != 0) {
@@ -152,12 +161,12 @@ int Open(sqlite3_vfs*, sqlite3_filename name, sqlite3_file* file, int flags, int
                                        " is a live database: stock SQLite's WAL mode is not used for it"));
       }
       if (connection != nullptr) {
-        OpenJournalFile(the_vfs.stock, file, connection->JournalOpened());
+        OpenJournalFile(Stock(vfs), file, connection->JournalOpened());
         if (out_flags != nullptr) *out_flags = flags;
         return SQLITE_OK;
       }
     }
-    return the_vfs.stock->xOpen(the_vfs.stock, name, file, flags, out_flags);
+    return Stock(vfs)->xOpen(Stock(vfs), name, file, flags, out_flags);
   });
 }
 
@@ -169,84 +178,93 @@ bool IsOfLiveDatabase(std::string_view name) {
   return false;
 }
 
-int Delete(sqlite3_vfs*, const char* name, int sync_directory) {
+int Delete(sqlite3_vfs* vfs, const char* name, int sync_directory) {
   return Guarded([&] {
     if (IsOfLiveDatabase(name)) return SQLITE_OK;
-    return the_vfs.stock->xDelete(the_vfs.stock, name, sync_directory);
+    return Stock(vfs)->xDelete(Stock(vfs), name, sync_directory);
   });
 }
 
-int Access(sqlite3_vfs*, const char* name, int flags, int* out) {
+int Access(sqlite3_vfs* vfs, const char* name, int flags, int* out) {
   return Guarded([&] {
     *out = 0;
     if (IsOfLiveDatabase(name)) return SQLITE_OK;
-    return the_vfs.stock->xAccess(the_vfs.stock, name, flags, out);
+    return Stock(vfs)->xAccess(Stock(vfs), name, flags, out);
   });
 }
 
-int FullPathname(sqlite3_vfs*, const char* name, int size, char* out) {
-  return the_vfs.stock->xFullPathname(the_vfs.stock, name, size, out);
+int FullPathname(sqlite3_vfs* vfs, const char* name, int size, char* out) {
+  return Stock(vfs)->xFullPathname(Stock(vfs), name, size, out);
 }
-void* DlOpen(sqlite3_vfs*, const char* name) { return the_vfs.stock->xDlOpen(the_vfs.stock, name); }
-void DlError(sqlite3_vfs*, int size, char* out) { the_vfs.stock->xDlError(the_vfs.stock, size, out); }
-void (*DlSym(sqlite3_vfs*, void* library, const char* symbol))() {
-  return the_vfs.stock->xDlSym(the_vfs.stock, library, symbol);
+void* DlOpen(sqlite3_vfs* vfs, const char* name) { return Stock(vfs)->xDlOpen(Stock(vfs), name); }
+void DlError(sqlite3_vfs* vfs, int size, char* out) { Stock(vfs)->xDlError(Stock(vfs), size, out); }
+void (*DlSym(sqlite3_vfs* vfs, void* library, const char* symbol))() {
+  return Stock(vfs)->xDlSym(Stock(vfs), library, symbol);
 }
-void DlClose(sqlite3_vfs*, void* library) { the_vfs.stock->xDlClose(the_vfs.stock, library); }
-int Randomness(sqlite3_vfs*, int size, char* out) { return the_vfs.stock->xRandomness(the_vfs.stock, size, out); }
-int SleepFor(sqlite3_vfs*, int microseconds) {
+void DlClose(sqlite3_vfs* vfs, void* library) { Stock(vfs)->xDlClose(Stock(vfs), library); }
+int Randomness(sqlite3_vfs* vfs, int size, char* out) { return Stock(vfs)->xRandomness(Stock(vfs), size, out); }
+int SleepFor(sqlite3_vfs* vfs, int microseconds) {
   SleepsOfThisThread()++;
-  return the_vfs.stock->xSleep(the_vfs.stock, microseconds);
+  return Stock(vfs)->xSleep(Stock(vfs), microseconds);
 }
-int CurrentTime(sqlite3_vfs*, double* out) { return the_vfs.stock->xCurrentTime(the_vfs.stock, out); }
+int CurrentTime(sqlite3_vfs* vfs, double* out) { return Stock(vfs)->xCurrentTime(Stock(vfs), out); }
 int GetLastError(sqlite3_vfs*, int size, char* out) {
   if (size > 0 && !LastError().empty()) sqlite3_snprintf(size, out, "%s", LastError().c_str());
   return 0;
 }
-int CurrentTimeInt64(sqlite3_vfs*, sqlite3_int64* out) {
-  if (the_vfs.stock->iVersion >= 2 && the_vfs.stock->xCurrentTimeInt64 != nullptr) {
-    return the_vfs.stock->xCurrentTimeInt64(the_vfs.stock, out);
+int CurrentTimeInt64(sqlite3_vfs* vfs, sqlite3_int64* out) {
+  if (Stock(vfs)->iVersion >= 2 && Stock(vfs)->xCurrentTimeInt64 != nullptr) {
+    return Stock(vfs)->xCurrentTimeInt64(Stock(vfs), out);
   }
   double days = 0;
-  const int rc = the_vfs.stock->xCurrentTime(the_vfs.stock, &days);
+  const int rc = Stock(vfs)->xCurrentTime(Stock(vfs), &days);
   *out = static_cast<sqlite3_int64>(days * 86'400'000.0);
   return rc;
 }
 
 }  // namespace
 
-int RegisterVfs(const Environment& environment, bool make_default) {
+int RegisterVfs(const Environment& environment, bool make_default, const std::string& name) {
   const std::lock_guard lock(registration_mutex);
-  if (!registered) {
-    the_vfs.environment = &environment;
-    the_vfs.stock = sqlite3_vfs_find(nullptr);
-    if (the_vfs.stock == nullptr) return SQLITE_ERROR;
-    sqlite3_vfs& methods = the_vfs.methods;
-    methods = {};
-    methods.iVersion = 2;
-    methods.szOsFile = std::max({LiveFileSize(), JournalFileSize(), the_vfs.stock->szOsFile});
-    methods.mxPathname = the_vfs.stock->mxPathname;
-    methods.zName = kVfsName;
-    methods.xOpen = &Open;
-    methods.xDelete = &Delete;
-    methods.xAccess = &Access;
-    methods.xFullPathname = &FullPathname;
-    methods.xDlOpen = &DlOpen;
-    methods.xDlError = &DlError;
-    methods.xDlSym = &DlSym;
-    methods.xDlClose = &DlClose;
-    methods.xRandomness = &Randomness;
-    methods.xSleep = &SleepFor;
-    methods.xCurrentTime = &CurrentTime;
-    methods.xGetLastError = &GetLastError;
-    methods.xCurrentTimeInt64 = &CurrentTimeInt64;
+  for (Vfs* vfs = newest_vfs.load(); vfs != nullptr; vfs = vfs->older) {
+    if (vfs->name != name) continue;
+    const bool is_default = sqlite3_vfs_find(nullptr) == &vfs->methods;
+    return sqlite3_vfs_register(&vfs->methods, make_default || is_default ? 1 : 0);
   }
-  const bool is_default = sqlite3_vfs_find(nullptr) == &the_vfs.methods;
-  const int rc = sqlite3_vfs_register(&the_vfs.methods, make_default || is_default ? 1 : 0);
-  registered = registered || rc == SQLITE_OK;
+  auto vfs = std::make_unique<Vfs>();
+  vfs->name = name;
+  vfs->environment = &environment;
+  vfs->stock = sqlite3_vfs_find(nullptr);
+  if (vfs->stock == nullptr) return SQLITE_ERROR;
+  sqlite3_vfs& methods = vfs->methods;
+  methods.iVersion = 2;
+  methods.szOsFile = std::max({LiveFileSize(), JournalFileSize(), vfs->stock->szOsFile});
+  methods.mxPathname = vfs->stock->mxPathname;
+  methods.zName = vfs->name.c_str();
+  methods.pAppData = vfs.get();
+  methods.xOpen = &Open;
+  methods.xDelete = &Delete;
+  methods.xAccess = &Access;
+  methods.xFullPathname = &FullPathname;
+  methods.xDlOpen = &DlOpen;
+  methods.xDlError = &DlError;
+  methods.xDlSym = &DlSym;
+  methods.xDlClose = &DlClose;
+  methods.xRandomness = &Randomness;
+  methods.xSleep = &SleepFor;
+  methods.xCurrentTime = &CurrentTime;
+  methods.xGetLastError = &GetLastError;
+  methods.xCurrentTimeInt64 = &CurrentTimeInt64;
+  const int rc = sqlite3_vfs_register(&methods, make_default ? 1 : 0);
+  vfs->older = newest_vfs.load();
+  if (rc == SQLITE_OK) newest_vfs.store(vfs.release());
   return rc;
 }
 
-int ReleaseLeases() { return registered ? Databases().ReleaseLeases() : 0; }
+int ReleaseLeases() {
+  int released = 0;
+  for (Vfs* vfs = newest_vfs.load(); vfs != nullptr; vfs = vfs->older) released += vfs->registry().ReleaseLeases();
+  return released;
+}
 
 }  // namespace sqlite_efs
