@@ -185,8 +185,6 @@ def stopped(database):
 def assert_locked(database, timeout):
     with closing(sqlite_efs.connect(database, isolation_level=None, timeout=timeout)) as connection:
         for statement in ("INSERT INTO whole VALUES (2, 2)", "BEGIN IMMEDIATE"):
-            # What follows at once is taken for SQLite's busy handler, which calls again after the wait has ended.
-            time.sleep(0.3)
             begun = time.monotonic()
             with pytest.raises(sqlite3.OperationalError, match="database is locked") as caught:
                 connection.execute(statement)

@@ -31,12 +31,14 @@ def environment(**changes: str) -> dict[str, str]:
 # --- other processes
 
 
-def python(code: str | Path, *arguments: object, **options: object) -> subprocess.Popen[str]:
-    """Starts a Python process on a script's file or text; its output can be read line by line."""
+def python(
+    code: str | Path, *arguments: object, before: Iterable[str] = (), **options: object
+) -> subprocess.Popen[str]:
+    """Starts a Python process on a script's file or text, by the command `before`; its output can be read by lines."""
     script = [str(code)] if isinstance(code, Path) else ["-c", code]
     settings = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     settings |= {"env": environment(), **options}
-    return subprocess.Popen([sys.executable, "-u", *script, *map(str, arguments)], **settings)  # type: ignore[call-overload]
+    return subprocess.Popen([*before, sys.executable, "-u", *script, *map(str, arguments)], **settings)  # type: ignore[call-overload]
 
 
 def run_python(code: str | Path, *arguments: object, timeout: float = 120, **options: object) -> str:
