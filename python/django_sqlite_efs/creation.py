@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import re
 import sqlite3
 import sys
@@ -17,15 +18,16 @@ from django.db.backends.sqlite3 import creation as stock
 from . import names
 
 # All that the engine ever puts into the log folder. Anything else is not ours to delete.
-_LOG_FILE = re.compile(r"id|lease|[0-9]{10}|\..*|.*\.tmp")
+_LOG_FILE = re.compile(r"id|lease|[0-9]{10}|tmp\..*")
 
 
 def remove_database(database: Path) -> None:
     """Deletes a test database, its log folder, and what stock SQLite may have left beside it."""
     log = database.with_name(database.name + "-wal")
     # The base goes last: as long as it is there, a run that was interrupted here is seen and cleaned up by the next.
-    if log.is_dir():
-        _remove_log_folder(log)
+    for folder in (log, *database.parent.glob(glob.escape(log.name) + ".tmp.*")):
+        if folder.is_dir():
+            _remove_log_folder(folder)
     for leftover in (log, database.with_name(database.name + "-journal"), database.with_name(database.name + "-shm")):
         leftover.unlink(missing_ok=True)
     database.unlink(missing_ok=True)

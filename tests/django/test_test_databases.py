@@ -168,9 +168,13 @@ def test_an_orphaned_log_is_removed_too(site):
     site.configure(NAME=repr(str(test_file)))
     site.manage("migrate", "--verbosity=0")
     test_file.unlink()
+    for folder in ("test.sqlite3-wal", "test.sqlite3-wal.tmp.0a1b"):  # as crashes leave them
+        (site.folder / folder).mkdir(exist_ok=True)
+        (site.folder / folder / "tmp.0a1b").write_text("part of a segment")
     site.configure(TEST=repr({"NAME": str(test_file)}))
     site.manage("test", "--noinput")
     assert tree(site.folder) == site.production
+    assert not list(site.folder.glob("test.sqlite3-wal*"))
 
 
 def test_a_strange_file_in_the_log_folder_is_not_deleted(site):
