@@ -1,0 +1,53 @@
+"""Makes better-sqlite3 once, from its source, in build/cache: its ready-made binaries are on no package registry."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import ROOT
+
+PACKAGE = Path(__file__).with_name("package.json")
+CACHE = ROOT / "build" / "cache" / "node"
+BINARY = Path("node_modules/better-sqlite3/build/Release/better_sqlite3.node")
+
+
+def run(*arguments: str | Path, cwd: Path) -> None:
+    done = subprocess.run(arguments, cwd=cwd, capture_output=True, text=True, timeout=800, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, f"{arguments}\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
+
+
+def build(folder: Path, node: str) -> None:
+    """Without the packages' own install scripts, which npm may refuse to run and which would ask for binaries."""
+    shutil.copy(PACKAGE, folder)
+    run("npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", cwd=folder)
+    # The headers that came with Node.js, if they did (Debian: libnode-dev); else node-gyp fetches those of its version.
+    prefix = Path(node).resolve().parent.parent
+    headers = [f"--nodedir={prefix}"] if (prefix / "include/node/node.h").is_file() else []
+    jobs = os.environ.get("JOBS", str(os.cpu_count() or 1))
+    gyp = ["node", "../node-gyp/bin/node-gyp.js", "rebuild", "--release", f"--python={sys.executable}", "-j", jobs]
+    run(*gyp, *headers, cwd=folder / "node_modules/better-sqlite3")
+
+
+@pytest.fixture(scope="session")
+def better_sqlite3() -> Path:
+    """The folder of the package better-sqlite3, ready to be required."""
+    node = shutil.which("node")
+    if node is None or shutil.which("npm") is None:
+        pytest.fail(
+            "Node.js and npm are missing; `make test` installs them, or: apt-get install nodejs npm libnode-dev"
+        )
+    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    key = hashlib.sha256(PACKAGE.read_bytes() + version.encode()).hexdigest()[:16]
+    made = CACHE / key
+    if not (made / BINARY).is_file():
+        folder = made.with_suffix(".tmp")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        build(folder, node)
+        shutil.rmtree(made, ignore_errors=True)
+        folder.rename(made)
+    return made / "node_modules" / "better-sqlite3"
