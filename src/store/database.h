@@ -73,6 +73,7 @@ class Database {
   ~Database();
 
   const std::string& path() const { return layout_.base(); }
+  Clock& clock() const { return environment_.clock; }
 
   // The newest committed state.
   Result<Snapshot> TakeSnapshot();

@@ -22,6 +22,9 @@ struct Environment {
   // The lease store of a database. `prepared` is where its log directory is at present: it may not be in place yet.
   std::function<std::unique_ptr<LeaseStore>(const Layout& layout, const Layout& prepared, uint32_t permissions)>
       new_lease_store;
+
+  // Frames of one transaction in memory; beyond it they are written to the log ahead of the commit.
+  size_t spill_bytes = size_t{4} << 20;
 };
 
 // This machine, with the embedded lease.

@@ -7,8 +7,6 @@
 namespace sqlite_efs {
 namespace {
 
-// Frames beyond this are written to the log before the commit.
-constexpr size_t kBuffer_bytes = size_t{4} << 20;
 constexpr size_t kChainBatch_bytes = size_t{1} << 20;
 // The segment's file grows in steps, so that commits do not append: half its size, within these bounds.
 constexpr uint64_t kSmallestStep_bytes = uint64_t{1} << 20;
@@ -32,7 +30,7 @@ WriteTransaction::WriteTransaction(const Environment& environment, LiveDatabase&
 
 Status WriteTransaction::WritePage(PageNumber page, Bytes content) {
   if (!broken_.ok()) return broken_;
-  if (buffer_.size_bytes() >= kBuffer_bytes && buffer_.Find(page).empty()) EFS_RETURN_IF_ERROR(Spill());
+  if (buffer_.size_bytes() >= environment_.spill_bytes && buffer_.Find(page).empty()) EFS_RETURN_IF_ERROR(Spill());
   std::memcpy(buffer_.Place(page).data(), content.data(), content.size());
   return {};
 }

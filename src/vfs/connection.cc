@@ -107,7 +107,7 @@ int Connection::FileSize(sqlite3_int64* size) {
 // Whether SQLite's busy handler calls again, after a wait that ended at its timeout, or a new statement begins one. The
 // handler sleeps in between; through another VFS, if the main database has one, which is not seen here.
 bool Connection::HasWaited() {
-  if (!last_timeout_ || SystemClock().Now() - *last_timeout_ >= kSameWait) return false;
+  if (!last_timeout_ || database_->clock().Now() - *last_timeout_ >= kSameWait) return false;
   const bool slept = SleepsOfThisThread() != sleeps_at_timeout_;
   sleeps_are_seen_ = sleeps_are_seen_ || slept;
   return slept || !sleeps_are_seen_;
@@ -128,7 +128,7 @@ int Connection::Lock(int level) {
     Result<std::unique_ptr<Writer>> writer =
         database_->BeginWrite(snapshot_, owner_, has_waited ? Duration::zero() : settings_.timeout);
     if (writer.status().Is(StatusCode::kBusy)) {
-      last_timeout_ = SystemClock().Now();
+      last_timeout_ = database_->clock().Now();
       sleeps_at_timeout_ = SleepsOfThisThread();
       if (has_waited) return SQLITE_BUSY;  // what was reported when the wait ended says more
     }

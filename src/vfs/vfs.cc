@@ -205,7 +205,8 @@ void DlClose(sqlite3_vfs* vfs, void* library) { Stock(vfs)->xDlClose(Stock(vfs),
 int Randomness(sqlite3_vfs* vfs, int size, char* out) { return Stock(vfs)->xRandomness(Stock(vfs), size, out); }
 int SleepFor(sqlite3_vfs* vfs, int microseconds) {
   SleepsOfThisThread()++;
-  return Stock(vfs)->xSleep(Stock(vfs), microseconds);
+  Of(vfs).environment->clock.Sleep(std::chrono::microseconds(microseconds));
+  return microseconds;
 }
 int CurrentTime(sqlite3_vfs* vfs, double* out) { return Stock(vfs)->xCurrentTime(Stock(vfs), out); }
 int GetLastError(sqlite3_vfs*, int size, char* out) {
