@@ -1,15 +1,7 @@
-import os
 import shutil
 
 import pytest
-from site_project import ROOT, Project
-
-LIBRARY = ROOT / "build" / "sqlite_efs.so"
-
-
-def pytest_sessionstart(session):
-    if not os.environ.get("SQLITE_EFS_LIBRARY") and not LIBRARY.is_file():
-        pytest.exit(f"{LIBRARY} is missing; run `make build` first", returncode=2)
+from site_project import Project
 
 
 @pytest.fixture

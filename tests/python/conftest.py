@@ -6,12 +6,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-LIBRARY = ROOT / "build" / "sqlite_efs.so"
-
-
-def pytest_sessionstart(session):
-    if not os.environ.get("SQLITE_EFS_LIBRARY") and not LIBRARY.is_file():
-        pytest.exit(f"{LIBRARY} is missing; run `make build` first", returncode=2)
 
 
 def _interpreters():
