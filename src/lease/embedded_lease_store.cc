@@ -56,7 +56,7 @@ Result<AcquireReply> EmbeddedLeaseStore::TryAcquire(const LeaseRecord& wanted) {
   reply.record = ReadRecord(*file_);
   if (!locked) return reply;
   StopWaiting();
-  const Status written = Write(wanted);
+  const Status written = file_ ? Write(wanted) : Status::IoError("cannot unlock " + path_);
   if (!written.ok()) {
     file_.reset();  // gives the lock back
     return written;

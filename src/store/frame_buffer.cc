@@ -1,5 +1,6 @@
 #include "store/frame_buffer.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cstring>
 
@@ -36,14 +37,20 @@ void FrameBuffer::Shrink(size_t count) {
   for (size_t i = 0; i < count; i++) places_[pages_[i].value] = i;
 }
 
-Bytes FrameBuffer::Encode(const WalHeader& segment, uint32_t commit_page_count, WalChecksum* chain) {
+void FrameBuffer::Encode(const WalHeader& segment, uint32_t commit_page_count, WalChecksum* chain) {
   assert(segment.page_size == page_size_);
   for (size_t i = 0; i < pages_.size(); i++) {
     const bool last = i + 1 == pages_.size();
     const MutableBytes frame = MutableBytes(bytes_).subspan(i * frame_size(), frame_size());
     *chain = EncodeFrame(segment, {pages_[i], last ? commit_page_count : 0}, *chain, frame);
   }
-  return bytes_;
+}
+
+FrameHeaderBytes FrameBuffer::HideFirst() {
+  FrameHeaderBytes header;
+  std::copy_n(bytes_.begin(), header.size(), header.begin());
+  std::fill_n(bytes_.begin() + kFrameSaltsOffset, kFrameSaltsSize, std::byte{0});
+  return header;
 }
 
 void FrameBuffer::Clear() {

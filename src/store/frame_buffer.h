@@ -1,6 +1,7 @@
 #ifndef SQLITE_EFS_STORE_FRAME_BUFFER_H_
 #define SQLITE_EFS_STORE_FRAME_BUFFER_H_
 
+#include <array>
 #include <unordered_map>
 #include <vector>
 
@@ -8,6 +9,8 @@
 #include "store/wal_format.h"
 
 namespace sqlite_efs {
+
+using FrameHeaderBytes = std::array<std::byte, kFrameHeaderSize>;
 
 // Frames of one transaction that are not written to the log yet: the pages at their places in one run of bytes, ready
 // to be sealed with checksums and written by one call. Not thread-safe.
@@ -35,7 +38,13 @@ class FrameBuffer {
   }
 
   // Fills in all frame headers, chained to `chain`, which is advanced. With a page count, the last frame ends a commit.
-  Bytes Encode(const WalHeader& segment, uint32_t commit_page_count, WalChecksum* chain);
+  void Encode(const WalHeader& segment, uint32_t commit_page_count, WalChecksum* chain);
+
+  // Takes the salts out of the first frame's header, so that readers need not look at what follows; returns the header.
+  FrameHeaderBytes HideFirst();
+
+  // The frames, as Encode() left them.
+  Bytes bytes() const { return bytes_; }
 
   // The pages in the order of their frames.
   const std::vector<PageNumber>& pages() const { return pages_; }

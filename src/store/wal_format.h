@@ -14,6 +14,8 @@ namespace sqlite_efs {
 
 inline constexpr size_t kWalHeaderSize = 32;
 inline constexpr size_t kFrameHeaderSize = 24;
+inline constexpr size_t kFrameSaltsOffset = 8;
+inline constexpr size_t kFrameSaltsSize = 8;
 inline constexpr uint32_t kMinPageSize = 512;
 inline constexpr uint32_t kMaxPageSize = 65536;
 

@@ -28,6 +28,13 @@ WriteTransaction::WriteTransaction(const Environment& environment, LiveDatabase&
       first_(end_.frames),
       allocated_bytes_(live.log().live_size()) {}
 
+WriteTransaction::~WriteTransaction() {
+  // What did not fit must not keep the disk full. Without a commit frame nothing of it can count, whoever seals.
+  if (!broken_.Is(StatusCode::kFull) || commit_frame_.value != 0) return;
+  const Result<File*> writer = segment_->Writer(environment_.files);
+  if (writer.ok()) (void)(*writer)->Truncate(FrameOffset({first_.value + 1}, live_.page_size()));
+}
+
 Status WriteTransaction::WritePage(PageNumber page, Bytes content) {
   if (!broken_.ok()) return broken_;
   if (buffer_.size_bytes() >= environment_.spill_bytes && buffer_.Find(page).empty()) EFS_RETURN_IF_ERROR(Spill());
@@ -101,9 +108,16 @@ Status WriteTransaction::ChainAnew() {
       chain = EncodeFrame(segment_->header(), {spilled_.PageOf({at.value + i - first_.value}), 0}, chain, frame);
     }
     EFS_RETURN_IF_ERROR(WriteAt(FrameOffset(at, live_.page_size()), batch));
+    if (at.value == first_.value + 1) first_header_.reset();
   }
   end_.checksum = chain;
   return {};
+}
+
+// Frames that were written ahead become visible, as the continuation of the chain, when their commit is under way.
+Status WriteTransaction::ShowFirst() {
+  if (!first_header_) return {};
+  return WriteAt(FrameOffset({first_.value + 1}, live_.page_size()), *first_header_);
 }
 
 // Writes to the segment. After a failure the tenure is over: the write may still land, at any time.
@@ -121,7 +135,10 @@ Status WriteTransaction::WriteAt(uint64_t offset, Bytes data) {
 // Writes the buffered pages as the next frames.
 Status WriteTransaction::Append(uint32_t commit_page_count) {
   const uint64_t offset = FrameOffset({end_.frames.value + 1}, live_.page_size());
-  EFS_RETURN_IF_ERROR(WriteAt(offset, buffer_.Encode(segment_->header(), commit_page_count, &end_.checksum)));
+  buffer_.Encode(segment_->header(), commit_page_count, &end_.checksum);
+  const bool hidden = commit_page_count == 0 && end_.frames == first_;
+  if (hidden) first_header_ = buffer_.HideFirst();
+  EFS_RETURN_IF_ERROR(WriteAt(offset, buffer_.bytes()));
   frames_written_ += buffer_.count();
   end_.frames.value += static_cast<uint32_t>(buffer_.count());
   for (const PageNumber page : buffer_.pages()) spilled_.Append(page);
@@ -152,6 +169,7 @@ Status WriteTransaction::WriteCommit(uint32_t page_count) {
   }
   EFS_RETURN_IF_ERROR(RewriteSpilled(/*but_for_page_1=*/true));
   EFS_RETURN_IF_ERROR(ChainAnew());
+  EFS_RETURN_IF_ERROR(ShowFirst());
   commit_frame_.value = end_.frames.value + static_cast<uint32_t>(buffer_.count());
   EFS_RETURN_IF_ERROR(Append(page_count));
   EFS_ASSIGN_OR_RETURN(File* const writer, segment_->Writer(environment_.files));

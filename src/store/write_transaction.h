@@ -2,6 +2,7 @@
 #define SQLITE_EFS_STORE_WRITE_TRANSACTION_H_
 
 #include <memory>
+#include <optional>
 
 #include "base/status.h"
 #include "store/frame_buffer.h"
@@ -15,6 +16,10 @@ class WriteTransaction {
  public:
   // `from` is the newest state, which the transaction changes.
   WriteTransaction(const Environment& environment, LiveDatabase& live, const LogPosition& from);
+
+  ~WriteTransaction();
+  WriteTransaction(const WriteTransaction&) = delete;
+  WriteTransaction& operator=(const WriteTransaction&) = delete;
 
   // Takes a page's new content. Beyond a bound of memory, frames are written to the log ahead of the commit.
   Status WritePage(PageNumber page, Bytes content);
@@ -33,6 +38,7 @@ class WriteTransaction {
   Status Spill();
   Status RewriteSpilled(bool but_for_page_1);
   Status ChainAnew();
+  Status ShowFirst();
   Status WriteAt(uint64_t offset, Bytes data);
   Status Append(uint32_t commit_page_count);
   Status WriteCommit(uint32_t page_count);
@@ -47,13 +53,14 @@ class WriteTransaction {
   LogPosition position_;
   SegmentEnd end_;  // of the frames written so far
   FrameBuffer buffer_;
-  FrameIndex spilled_;                // frame i of it is frame first_.value + i of the segment
-  const WalChecksum start_checksum_;  // of the chain before the transaction
-  FrameNumber first_;                 // frames before the transaction
-  FrameNumber rewritten_from_;        // the first frame whose page was written again; 0: none
-  FrameNumber commit_frame_;          // 0 until it is about to be written
-  bool may_be_lost_ = false;          // the sync of the commit failed
-  uint64_t allocated_bytes_ = 0;      // known size of the segment's file
+  FrameIndex spilled_;                            // frame i of it is frame first_.value + i of the segment
+  const WalChecksum start_checksum_;              // of the chain before the transaction
+  FrameNumber first_;                             // frames before the transaction
+  FrameNumber rewritten_from_;                    // the first frame whose page was written again; 0: none
+  std::optional<FrameHeaderBytes> first_header_;  // of the first frame, while it is hidden
+  FrameNumber commit_frame_;                      // 0 until it is about to be written
+  bool may_be_lost_ = false;                      // the sync of the commit failed
+  uint64_t allocated_bytes_ = 0;                  // known size of the segment's file
   uint64_t frames_written_ = 0;
   Status broken_;  // of a failed write: nothing more is written
 };

@@ -27,8 +27,8 @@ uint64_t& SleepsOfThisThread() {
   return sleeps;
 }
 
-Connection::Connection(std::shared_ptr<Database> database, const Settings& settings, bool read_only)
-    : database_(std::move(database)), settings_(settings), read_only_(read_only) {}
+Connection::Connection(std::shared_ptr<Database> database, const Settings& settings, Status writable)
+    : database_(std::move(database)), settings_(settings), writable_(std::move(writable)) {}
 
 Connection::~Connection() {
   writer_.reset();
@@ -123,7 +123,7 @@ int Connection::Lock(int level) {
     level_ = SQLITE_LOCK_SHARED;
   }
   if (level >= SQLITE_LOCK_RESERVED && !writer_) {
-    if (read_only_) return Report(Status::ReadOnly(database_->path() + " is open for reading only"));
+    if (!writable_.ok()) return Report(writable_);
     const bool has_waited = HasWaited();
     Result<std::unique_ptr<Writer>> writer =
         database_->BeginWrite(snapshot_, owner_, has_waited ? Duration::zero() : settings_.timeout);

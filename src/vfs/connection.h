@@ -19,7 +19,8 @@ uint64_t& SleepsOfThisThread();
 // , and return SQLite result codes. SQLite calls them from one thread at a time.
 class Connection {
  public:
-  Connection(std::shared_ptr<Database> database, const Settings& settings, bool read_only);
+  // `writable` says why the connection may not write, unless it may.
+  Connection(std::shared_ptr<Database> database, const Settings& settings, Status writable);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -65,7 +66,7 @@ class Connection {
 
   std::shared_ptr<Database> database_;
   const Settings settings_;
-  const bool read_only_;
+  const Status writable_;
   const uint64_t fork_generation_ = ForkGeneration();
   const Database::Owner owner_ = Database::NewOwner();
 

@@ -50,7 +50,7 @@ std::string Connection::StatusJson() {
   json status = {{"version", SQLITE_EFS_VERSION},
                  {"path", database_->path()},
                  {"state", live ? "live" : "new"},
-                 {"read_only", read_only_},
+                 {"read_only", !writable_.ok()},
                  {"last_error", LastErrorOfProcess()}};
   json counters = {{"commits", database_->commits.load()},
                    {"frames_written", database_->frames_written.load()},

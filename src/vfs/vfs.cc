@@ -18,6 +18,7 @@ namespace sqlite_efs {
 namespace {
 
 constexpr uint32_t kNewFilePermissions = 0644;
+constexpr Duration kAttachPoll = std::chrono::milliseconds(10);
 constexpr std::string_view kJournalSuffix = "-journal";
 constexpr std::string_view kWalSuffix = "-wal";
 
@@ -116,9 +117,27 @@ Status EnsureLive(Vfs& vfs, const std::string& path, int flags) {
   return AttachDatabase(files, path, vfs.stock->zName);
 }
 
-bool IsReadOnly(FileSystem& files, const std::string& path, int flags) {
-  if ((flags & SQLITE_OPEN_READWRITE) == 0 || !files.MayWrite(path)) return true;
-  return !files.MayWrite(IsLive(files, path) ? Layout(path).directory() : Folder(path));
+// A site's first start meets an attach by another of its processes, or stock SQLite for a moment: that is waited for.
+Status EnsureLiveInTime(Vfs& vfs, const std::string& path, int flags, Duration timeout) {
+  Clock& clock = vfs.environment->clock;
+  const Instant deadline = clock.Now() + timeout;
+  Status status = EnsureLive(vfs, path, flags);
+  while (status.Is(StatusCode::kBusy) && clock.Now() < deadline) {
+    clock.Sleep(kAttachPoll);
+    status = EnsureLive(vfs, path, flags);
+  }
+  return status;
+}
+
+// Why this process may not write to the database; OK if it may.
+Status CheckWritable(FileSystem& files, const std::string& path) {
+  const std::string directory = IsLive(files, path) ? Layout(path).directory() : Folder(path);
+  for (const std::string& needed : {path, directory}) {
+    if (files.MayWrite(needed)) continue;
+    return Status::ReadOnly("attempt to write a readonly database: this process has no permission to write to " +
+                            needed + "; grant it (to the file and its log directory) and open the database anew");
+  }
+  return {};
 }
 
 Status OpenLive(Vfs& vfs, sqlite3_filename name, sqlite3_file* file, int flags, int* out_flags) {
@@ -126,14 +145,13 @@ Status OpenLive(Vfs& vfs, sqlite3_filename name, sqlite3_file* file, int flags, 
   const std::string path = name;
   EFS_ASSIGN_OR_RETURN(const Settings settings, SettingsOf(name));
   EFS_RETURN_IF_ERROR(EnsureFile(files, path, flags));
-  EFS_RETURN_IF_ERROR(EnsureLive(vfs, path, flags));
+  EFS_RETURN_IF_ERROR(EnsureLiveInTime(vfs, path, flags, settings.timeout));
   EFS_ASSIGN_OR_RETURN(std::shared_ptr<Database> database,
                        vfs.registry().Open(path, StoreOptions{settings.cache_mib << 20}));
-  const bool read_only = IsReadOnly(files, path, flags);
-  OpenLiveFile(file, name, std::make_unique<Connection>(std::move(database), settings, read_only));
-  if (out_flags != nullptr) {
-    *out_flags = read_only ? (flags & ~(SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)) | SQLITE_OPEN_READONLY : flags;
-  }
+  Status writable = CheckWritable(files, path);
+  if ((flags & SQLITE_OPEN_READWRITE) == 0) writable = Status::ReadOnly(path + " was opened for reading only");
+  OpenLiveFile(file, name, std::make_unique<Connection>(std::move(database), settings, std::move(writable)));
+  if (out_flags != nullptr) *out_flags = flags;
   return {};
 }
 

@@ -1,0 +1,71 @@
+#include "lease/lease_record.h"
+
+#include <gtest/gtest.h>
+
+namespace sqlite_efs {
+namespace {
+
+LeaseRecord Sample() {
+  LeaseRecord record;
+  record.database_id = "01234567-89ab-4cde-8f01-23456789abcd";
+  record.lock_id = "attempt";
+  record.holder = "host, process 12 (\"a\tprogram\")";
+  record.since_ms = 1'700'000'000'123;
+  return record;
+}
+
+TEST(LeaseRecordTest, Comes_back_as_it_was) {
+  LeaseRecord record = Sample();
+  EXPECT_EQ(ParseLeaseRecord(FormatLeaseRecord(record)), record);
+  record.lock_id = "";
+  record.released = CleanRelease{UINT64_MAX, UINT64_MAX, UINT32_MAX, "embedded"};
+  EXPECT_EQ(ParseLeaseRecord(FormatLeaseRecord(record)), record);
+  record.since_ms = -1;
+  EXPECT_EQ(ParseLeaseRecord(FormatLeaseRecord(record)), record);
+}
+
+TEST(LeaseRecordTest, Is_one_line) {
+  LeaseRecord record = Sample();
+  record.holder = "two\nlines";
+  EXPECT_EQ(FormatLeaseRecord(record).find('\n'), std::string::npos);
+  EXPECT_EQ(ParseLeaseRecord(FormatLeaseRecord(record))->holder, "two\nlines");
+}
+
+TEST(LeaseRecordTest, May_be_padded) {
+  EXPECT_EQ(ParseLeaseRecord(FormatLeaseRecord(Sample()) + std::string(500, ' ') + "\n"), Sample());
+}
+
+TEST(LeaseRecordTest, A_holder_that_is_not_text_does_no_harm) {
+  LeaseRecord record = Sample();
+  record.holder = "\xff\xfe";
+  EXPECT_TRUE(ParseLeaseRecord(FormatLeaseRecord(record)).has_value());
+}
+
+TEST(LeaseRecordTest, Further_fields_are_allowed) {
+  std::string text = FormatLeaseRecord(Sample());
+  text.insert(1, "\"expires_at\":5,");
+  EXPECT_EQ(ParseLeaseRecord(text), Sample());
+}
+
+TEST(LeaseRecordTest, Garbage_is_no_record) {
+  const std::string good =
+      R"({"version":1,"pk":"p","lock_id":"l","holder":"h","since_ms":1,"released":{"segment":1,"salts":2,"frames":3,"store":"s"}})";
+  ASSERT_TRUE(ParseLeaseRecord(good).has_value());
+  const auto replaced = [&](const std::string& what, const std::string& by) {
+    std::string text = good;
+    return text.replace(text.find(what), what.size(), by);
+  };
+  for (const std::string& text :
+       {std::string(), std::string(1024, '\0'), std::string("null"), std::string("[]"), std::string("{}"),
+        good.substr(0, good.size() - 1), good + "x", good + good, replaced("\"version\":1", "\"version\":2"),
+        replaced("\"version\":1,", ""), replaced("\"pk\":\"p\"", "\"pk\":1"), replaced("\"lock_id\":\"l\",", ""),
+        replaced("\"since_ms\":1", "\"since_ms\":\"1\""), replaced("\"since_ms\":1", "\"since_ms\":1.5"),
+        replaced("\"segment\":1", "\"segment\":-1"), replaced("\"frames\":3", "\"frames\":4294967296"),
+        replaced("\"frames\":3,", ""), replaced("\"store\":\"s\"", "\"store\":null"),
+        replaced(R"({"segment":1,"salts":2,"frames":3,"store":"s"})", "true")}) {
+    EXPECT_FALSE(ParseLeaseRecord(text).has_value()) << text;
+  }
+}
+
+}  // namespace
+}  // namespace sqlite_efs
