@@ -107,7 +107,9 @@ def test_killed_at_random_moments(tmp_path, action, measured):
     assert killed > KILLS / 3
     assert found["live"]
     assert found["ordinary"]
-    measured(f"{killed} kills within {2 * took:.2f} s; then {found['live']} times live, {found['ordinary']} times ordinary")
+    measured(
+        f"{killed} kills within {2 * took:.2f} s; then {found['live']} times live, {found['ordinary']} times ordinary"
+    )
 
 
 def test_a_detach_beside_writers_and_readers(tmp_path):

@@ -153,21 +153,28 @@ def test_random_transactions_come_to_the_same_as_with_stock(tmp_path, cache_page
 # --- the first use by many at once
 
 
-def test_many_programs_make_it_live_at_once(tmp_path):
-    path = tmp_path / "db.sqlite3"
-    shell_ok(path, "CREATE TABLE t (a); INSERT INTO t VALUES (0)")
+def test_many_programs_make_them_live_at_once(tmp_path):
+    """A site's first start with many workers: nobody is refused."""
+    paths = [tmp_path / f"{i}.sqlite3" for i in range(10)]
+    for path in paths:
+        shell_ok(path, "CREATE TABLE t (a); INSERT INTO t VALUES (0)")
     script = (
         "import sqlite_efs, sys\n"
         "sqlite_efs.load()\n"
-        "sys.stdin.readline()\n"
-        "sqlite_efs.connect(sys.argv[1], isolation_level=None).execute('INSERT INTO t VALUES (1)')\n"
+        "print('ready')\n"
+        "for line in sys.stdin:\n"
+        "    sqlite_efs.connect(line.strip(), isolation_level=None).execute('INSERT INTO t VALUES (1)')\n"
+        "    print('done')\n"
     )
-    processes = [python(script, path) for _ in range(8)]
+    processes = [python(script) for _ in range(8)]
+    assert [process.stdout.readline() for process in processes] == ["ready\n"] * 8
+    for path in paths:
+        for process in processes:
+            process.stdin.write(f"{path}\n")
+            process.stdin.flush()
+        for process in processes:
+            assert process.stdout.readline() == "done\n", process.communicate()[1]
+        with closing(connect(path)) as db:
+            assert db.execute("SELECT count(*), sum(a) FROM t").fetchone() == (9, 8)
     for process in processes:
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    for process in processes:
-        _, errors = process.communicate(timeout=60)
-        assert process.returncode == 0, errors
-    with closing(connect(path)) as db:
-        assert db.execute("SELECT count(*), sum(a) FROM t").fetchone() == (9, 8)
+        process.communicate(timeout=20)
