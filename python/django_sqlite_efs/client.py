@@ -40,6 +40,7 @@ class DatabaseClient(stock.DatabaseClient):
 
     def runshell(self, parameters: list[str]) -> None:
         # The shell would go on with an empty database after a failed `.open`; here the reason is an exception.
-        self.connection.ensure_connection()
-        self.connection.close()
+        if not self.connection.is_in_memory_db():
+            with self.connection.wrap_database_errors:
+                self.connection.get_new_connection(self.connection.get_connection_params()).close()
         super().runshell(parameters)
