@@ -18,6 +18,7 @@ constexpr size_t kRead_bytes = size_t{1} << 20;
 // A frame of the last segment that is being written looks damaged, but not for long.
 constexpr int kMaxReads = 3;
 
+constexpr SegmentNumber kFirstSegment = {1};
 constexpr char kRemedy[] = "; restore the database from a backup";
 
 // Damage is what is wrong with the files; any other failure means that they could not be checked.
@@ -156,6 +157,7 @@ class LogChecker {
     const Result<std::vector<SegmentNumber>> numbers = ListSegments(files_, layout_);
     EFS_RETURN_IF_ERROR(Note(numbers.status()));
     if (!numbers.ok()) return check_;
+    CheckEnds(*numbers);
     EFS_RETURN_IF_ERROR(OpenAll(*numbers));
     for (size_t i = 0; i < segments_.size(); i++) EFS_RETURN_IF_ERROR(CheckSegment(i));
     CheckRecordedSegment(*numbers);
@@ -187,6 +189,17 @@ class LogChecker {
     return Status::Corrupt("the header of " + layout_.base() +
                            " does not say WAL mode, so that stock SQLite would not be refused; it was changed by "
                            "another program: restore the database from a backup");
+  }
+
+  // Segments are removed by `detach` only, all at once; and the last one is never older than the last tenure.
+  void CheckEnds(const std::vector<SegmentNumber>& numbers) {
+    if (numbers.front() != kFirstSegment) NoteMissing(kFirstSegment);
+    const uint64_t recorded = record_ && record_->released ? record_->released->segment : 0;
+    if (recorded > numbers.back().value) NoteMissing({recorded});
+  }
+
+  void NoteMissing(SegmentNumber number) {
+    check_.damages.push_back("log segment " + layout_.segment(number) + " is missing" + kRemedy);
   }
 
   Status OpenAll(const std::vector<SegmentNumber>& numbers) {
