@@ -1,6 +1,8 @@
 #include "lease/embedded_lease_store.h"
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <utility>
 
 namespace sqlite_efs {
@@ -8,9 +10,17 @@ namespace {
 
 // The record is padded to one size, so that a shorter one leaves nothing of a longer one behind.
 constexpr size_t kRecordSize_bytes = 1024;
+// Locks are on bytes, whatever these hold: the holder's; whoever draws a ticket; and a byte for each ticket.
 constexpr uint64_t kHolderOffset = 0;
-constexpr uint64_t kNextOffset = 1;
+constexpr uint64_t kDrawOffset = 1;
+constexpr uint64_t kTicketsOffset = uint64_t{1} << 32;
+constexpr uint64_t kTicketsLength = uint64_t{1} << 60;
 constexpr uint64_t kLockLength = 1;
+
+// The last ticket drawn, in decimal digits, behind the record.
+constexpr uint64_t kLastTicketOffset = 2 * kRecordSize_bytes;
+constexpr size_t kTicketDigits = 18;
+constexpr int kMaxTicketsTried = 1000;
 
 std::optional<LeaseRecord> ReadRecord(File& file) {
   std::array<std::byte, kRecordSize_bytes> buffer;
@@ -44,17 +54,17 @@ Status EmbeddedLeaseStore::Write(const LeaseRecord& record) {
 
 Result<AcquireReply> EmbeddedLeaseStore::TryAcquire(const LeaseRecord& wanted) {
   EFS_RETURN_IF_ERROR(Open());
+  AcquireReply reply;
+  EFS_ASSIGN_OR_RETURN(reply.next, IsMyTurn());
   bool locked = false;
-  if (!next_) {
-    EFS_ASSIGN_OR_RETURN(next_, file_->TryLock(kNextOffset, kLockLength));
-  }
-  if (next_) {
+  if (reply.next) {
     EFS_ASSIGN_OR_RETURN(locked, file_->TryLock(kHolderOffset, kLockLength));
   }
-  AcquireReply reply;
-  reply.next = next_;
   reply.record = ReadRecord(*file_);
-  if (!locked) return reply;
+  if (!locked) {
+    if (ticket_ == 0) EFS_RETURN_IF_ERROR(DrawTicket());
+    return reply;
+  }
   StopWaiting();
   const Status written = file_ ? Write(wanted) : Status::IoError("cannot unlock " + path_);
   if (!written.ok()) {
@@ -65,10 +75,36 @@ Result<AcquireReply> EmbeddedLeaseStore::TryAcquire(const LeaseRecord& wanted) {
   return reply;
 }
 
+// Whether nobody waits with an earlier ticket, or with any, if the caller has none.
+Result<bool> EmbeddedLeaseStore::IsMyTurn() {
+  const uint64_t length = ticket_ == 0 ? kTicketsLength : ticket_;
+  EFS_ASSIGN_OR_RETURN(const bool free, file_->TryLock(kTicketsOffset, length));
+  if (free) EFS_RETURN_IF_ERROR(file_->Unlock(kTicketsOffset, length));
+  return free;
+}
+
+// Takes the next ticket, unless another process is taking one at this moment: then the next attempt does.
+Status EmbeddedLeaseStore::DrawTicket() {
+  EFS_ASSIGN_OR_RETURN(const bool drawing, file_->TryLock(kDrawOffset, kLockLength));
+  if (!drawing) return {};
+  std::string digits(kTicketDigits, '0');
+  EFS_ASSIGN_OR_RETURN(const size_t size, file_->ReadAt(kLastTicketOffset, std::as_writable_bytes(std::span(digits))));
+  uint64_t ticket = 0;
+  (void)std::from_chars(digits.data(), digits.data() + size, ticket);  // anything else: begin anew
+  for (int i = 0; i < kMaxTicketsTried && ticket_ == 0; i++) {
+    EFS_ASSIGN_OR_RETURN(const bool mine, file_->TryLock(kTicketsOffset + ++ticket, kLockLength));
+    if (mine) ticket_ = ticket;
+  }
+  digits = std::to_string(ticket);
+  digits.insert(0, kTicketDigits - std::min(kTicketDigits, digits.size()), '0');
+  EFS_RETURN_IF_ERROR(file_->WriteAt(kLastTicketOffset, std::as_bytes(std::span(digits))));
+  return file_->Unlock(kDrawOffset, kLockLength);
+}
+
 void EmbeddedLeaseStore::StopWaiting() {
-  if (!next_) return;
-  next_ = false;
-  if (!file_->Unlock(kNextOffset, kLockLength).ok()) file_.reset();
+  if (ticket_ == 0) return;
+  const uint64_t ticket = std::exchange(ticket_, 0);
+  if (!file_->Unlock(kTicketsOffset + ticket, kLockLength).ok()) file_.reset();
 }
 
 Status EmbeddedLeaseStore::Release(const LeaseRecord& mine, const std::optional<CleanRelease>& clean) {

@@ -11,7 +11,7 @@ namespace sqlite_efs {
 
 // The lease of one machine: an open-file-description lock on a small file that holds the record. The lock ends with the
 // process, however that dies; the record then still names it, so that the next holder knows the tenure did not end in
-// order. A second lock is the place of the next in turn, so that the last holder cannot come back before it. Needs no
+// order. Waiters hold tickets, each a lock on a byte of its own, and are served in their order. Needs no
 // configuration.
 class EmbeddedLeaseStore final : public LeaseStore {
  public:
@@ -32,6 +32,8 @@ class EmbeddedLeaseStore final : public LeaseStore {
 
  private:
   Status Open();
+  Result<bool> IsMyTurn();
+  Status DrawTicket();
   Status Write(const LeaseRecord& record);
 
   FileSystem& files_;
@@ -39,7 +41,7 @@ class EmbeddedLeaseStore final : public LeaseStore {
   uint32_t permissions_;
   std::string present_path_;
   std::unique_ptr<File> file_;
-  bool next_ = false;  // holds the place of the next in turn
+  uint64_t ticket_ = 0;  // the place in the queue, locked; 0: none
 };
 
 }  // namespace sqlite_efs

@@ -14,7 +14,7 @@ namespace sqlite_efs {
 namespace {
 
 constexpr Duration kFirstWait = std::chrono::microseconds(200);
-constexpr Duration kLongestWait = std::chrono::milliseconds(10);
+constexpr Duration kLongestWait = std::chrono::milliseconds(4);
 constexpr Duration kLongestWaitOfNext = std::chrono::milliseconds(1);
 constexpr size_t kHolderText_bytes = 200;
 

@@ -182,6 +182,16 @@ bool Log::SameState(LogPosition a, LogPosition b) const {
   return a.segment == b.segment && a.frames == b.frames;
 }
 
+uint64_t Log::FramesBetween(const LogPosition& older, const LogPosition& newer) const {
+  const std::shared_lock lock(mutex_);
+  int64_t frames = int64_t{newer.frames.value} - older.frames.value;
+  for (const std::shared_ptr<Segment>& segment : segments_) {
+    const bool between = segment->number() >= older.segment && segment->number() < newer.segment;
+    if (between) frames += segment->end.frames.value;
+  }
+  return frames > 0 ? static_cast<uint64_t>(frames) : 0;
+}
+
 std::optional<FrameLocation> Log::Find(PageNumber page, const LogPosition& at) const {
   const std::shared_lock lock(mutex_);
   const SegmentNumber first = segments_.front()->number();

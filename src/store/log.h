@@ -53,6 +53,9 @@ class Log {
   // Whether two positions are the same state: the end of a segment and the empty beginning of the next are.
   bool SameState(LogPosition a, LogPosition b) const;
 
+  // How many frames were committed after `older` up to `newer`.
+  uint64_t FramesBetween(const LogPosition& older, const LogPosition& newer) const;
+
   // The newest frame of `page` in the state `at`; nothing if the base holds the page.
   std::optional<FrameLocation> Find(PageNumber page, const LogPosition& at) const;
 

@@ -22,6 +22,11 @@ void PatchVersions(size_t offset, MutableBytes bytes) {
 
 }  // namespace
 
+std::string PageSizeIsFixed(const std::string& path, uint32_t page_size) {
+  return "the page size of the live database " + path + " is " + std::to_string(page_size) +
+         " bytes and cannot be changed: detach it, change it, and attach it again";
+}
+
 uint64_t& SleepsOfThisThread() {
   thread_local uint64_t sleeps = 0;
   return sleeps;
@@ -169,10 +174,7 @@ int Connection::Write(Bytes data, uint64_t offset) {
   }
   if (page_size_ == 0 && IsPageSize(data.size())) page_size_ = static_cast<uint32_t>(data.size());
   if (data.size() != page_size_ || offset % page_size_ != 0) {
-    return Report(Status::IoError("the page size of the live database " + database_->path() + " is " +
-                                  std::to_string(page_size_) +
-                                  " bytes and cannot be changed: detach it, change it, and attach it again"),
-                  SQLITE_IOERR_WRITE);
+    return Report(Status::IoError(PageSizeIsFixed(database_->path(), page_size_)), SQLITE_IOERR_WRITE);
   }
   const Status status = WritePage({static_cast<uint32_t>(offset / page_size_ + 1)}, data);
   if (status.ok() || status.Is(StatusCode::kFull)) return Report(status);
@@ -186,6 +188,7 @@ Status Connection::WritePage(PageNumber page, Bytes content) {
   page_count_ = std::max(page_count_, page.value);
   if (write_state_ == WriteState::kDiscarded) return {};
   if (page.value != 1) return writer_->WritePage(page, content);
+  if (PageSizeOf(content) != page_size_) return Status::IoError(PageSizeIsFixed(database_->path(), page_size_));
   written_counter_ = ReadBigEndian32(&content[kChangeCounterOffset]);
   written_page_count_ = PageCountOf(content);
   std::vector<std::byte> image(content.begin(), content.end());

@@ -11,6 +11,9 @@
 
 namespace sqlite_efs {
 
+// The message that refuses a change of the page size.
+std::string PageSizeIsFixed(const std::string& path, uint32_t page_size);
+
 // How often SQLite has slept in this thread through the VFS, as its busy handler does between two attempts.
 uint64_t& SleepsOfThisThread();
 

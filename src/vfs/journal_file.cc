@@ -59,6 +59,8 @@ class Journal {
     size_ = std::min(size_, size);
     if (overflow() != nullptr) return overflow()->pMethods->xTruncate(overflow(), size);
     chunks_.resize(static_cast<size_t>((size_ + kChunk_bytes - 1) / kChunk_bytes));
+    const sqlite3_int64 rest = size_ % kChunk_bytes;  // what is cut off is zeros when it grows again
+    if (rest != 0) std::fill(chunks_.back().get() + rest, chunks_.back().get() + kChunk_bytes, std::byte{0});
     return SQLITE_OK;
   }
 

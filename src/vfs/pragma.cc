@@ -38,9 +38,7 @@ int Connection::Pragma(char** arguments) {
   if (!live || wanted <= 0 || !IsPageSize(static_cast<uint64_t>(wanted)) || wanted == live->page_size()) {
     return SQLITE_NOTFOUND;
   }
-  const std::string message = "the page size of the live database " + database_->path() + " is " +
-                              std::to_string(live->page_size()) +
-                              " bytes and cannot be changed: detach it, change it, and attach it again";
+  const std::string message = PageSizeIsFixed(database_->path(), live->page_size());
   arguments[0] = sqlite3_mprintf("%s", message.c_str());
   return Report(Status::Invalid(message), SQLITE_ERROR);
 }
@@ -71,7 +69,9 @@ std::string Connection::StatusJson() {
                          {"frames", newest.frames.value},
                          {"bytes", attributes.ok() ? json(attributes->size) : json()},
                          {"salt", Hexadecimal(segment->header().salts())}};
-    status["snapshot"] = {{"segment", seen.segment.value}, {"frames", seen.frames.value}};
+    status["snapshot"] = {{"segment", seen.segment.value},
+                          {"frames", seen.frames.value},
+                          {"age_frames", live->log().FramesBetween(seen, newest)}};
     status["lease"] = {
         {"store", live->lease_store()}, {"held", live->holds_lease()}, {"by_this_connection", writer_ != nullptr}};
     status["cache"] = {{"capacity_bytes", live->cache().capacity_bytes()},
