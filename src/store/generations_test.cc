@@ -1,0 +1,198 @@
+#include "store/generations.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <atomic>
+#include <thread>
+
+#include "testing/store_test.h"
+
+namespace sqlite_efs {
+namespace {
+
+using testing::Call;
+using testing::Fail;
+using testing::Is;
+using testing::Op;
+using testing::ScriptedFileSystem;
+using testing::SegmentWriter;
+using testing::StoreTest;
+
+class GenerationsTest : public StoreTest {
+ protected:
+  Result<bool> SealFirst(Ownership ownership = Ownership::kWriter, FileSystem& files = PosixFileSystem()) {
+    const std::shared_ptr<Segment> segment = Open(1, files);
+    return Seal(files, layout_, *segment, segment->end, ownership);
+  }
+  SegmentState StateOfFirst() { return StateOf(*Open(1)->Look()); }
+  std::vector<std::string> LogNames() { return testing::TempDirectory::Names(layout_.directory()); }
+};
+
+TEST_F(GenerationsTest, A_seal_counts_the_whole_commits_and_makes_a_live_successor) {
+  SegmentWriter writer = Write(1);
+  writer.Commit(3, 'a');
+  writer.Add(1, 'b');
+  const Result<bool> mine = SealFirst();
+  ASSERT_TRUE(mine.ok()) << mine.status().message();
+  EXPECT_TRUE(*mine);
+  EXPECT_EQ(StateOfFirst(), SegmentState::kSealed);
+  const auto next = Open(2);
+  EXPECT_EQ(next->header().counted_of_previous.value, 3U);
+  EXPECT_NE(next->header().salts(), Open(1)->header().salts());
+  EXPECT_EQ(StateOf(*next->Look()), SegmentState::kLive);
+  EXPECT_TRUE(HasOwner(next->header()));
+  EXPECT_EQ(LogNames(), (std::vector<std::string>{"0000000001", "0000000002", "id", "lease"}));
+}
+
+TEST_F(GenerationsTest, The_first_seal_wins_and_what_comes_late_does_not_count) {
+  SegmentWriter writer = Write(1);
+  writer.Commit(3, 'a');
+  ASSERT_TRUE(*SealFirst());
+  const uint64_t salts = Open(2)->header().salts();
+  writer.Commit(2, 'b');  // a writer that slept
+  const Result<bool> again = SealFirst();
+  ASSERT_TRUE(again.ok()) << again.status().message();
+  EXPECT_FALSE(*again);
+  EXPECT_EQ(Open(2)->header().salts(), salts);
+  EXPECT_EQ(Open(2)->header().counted_of_previous.value, 3U);
+  EXPECT_EQ(LogNames().size(), 4U) << "no temporary file stays";
+}
+
+TEST_F(GenerationsTest, A_seal_that_comes_much_later_changes_nothing) {
+  ASSERT_TRUE(*SealFirst());
+  const auto second = Open(2);
+  ASSERT_TRUE(*Seal(PosixFileSystem(), layout_, *second, second->end, Ownership::kWriter));
+  Write(3).Commit(1, 'c');
+  EXPECT_FALSE(*SealFirst());
+  EXPECT_EQ(StateOf(*Open(3)->Look()), SegmentState::kLive);
+  EXPECT_EQ(LogNames().size(), 5U);
+}
+
+TEST_F(GenerationsTest, What_is_added_between_mark_and_count_counts) {
+  SegmentWriter writer = Write(1);
+  writer.Commit(3, 'a');
+  ScriptedFileSystem files(PosixFileSystem());
+  files.After([&](const Call& call) -> Status {
+    if (Is(call, Op::kChangeMode, "0000000001")) writer.Commit(2, 'b');
+    return {};
+  });
+  ASSERT_TRUE(*SealFirst(Ownership::kWriter, files));
+  EXPECT_EQ(Open(2)->header().counted_of_previous.value, 5U);
+}
+
+TEST_F(GenerationsTest, Frames_are_counted_only_after_the_mark_and_durable_before_they_are_recorded) {
+  Write(1).Commit(3, 'a');
+  ScriptedFileSystem files(PosixFileSystem());
+  std::vector<std::string> order;
+  files.Before([&](const Call& call) -> Status {
+    if (Is(call, Op::kChangeMode, "0000000001")) order.emplace_back("mark");
+    if (Is(call, Op::kRead, "0000000001")) order.emplace_back("read");
+    if (Is(call, Op::kSync, "0000000001")) order.emplace_back("sync");
+    if (Is(call, Op::kLink, "0000000002")) order.emplace_back("link");
+    return {};
+  });
+  const std::shared_ptr<Segment> segment = Open(1, files);
+  order.clear();
+  ASSERT_TRUE(*Seal(files, layout_, *segment, segment->end, Ownership::kWriter));
+  ASSERT_GE(order.size(), 4U);
+  EXPECT_EQ(order.front(), "mark");
+  EXPECT_EQ(order[1], "read");
+  EXPECT_EQ(order[order.size() - 2], "sync");
+  EXPECT_EQ(order.back(), "link");
+}
+
+TEST_F(GenerationsTest, A_seal_that_breaks_off_anywhere_is_finished_by_the_next) {
+  struct Step {
+    Op op;
+    const char* file;
+  };
+  for (const Step& step : {Step{Op::kOpen, ""}, Step{Op::kTruncate, ""}, Step{Op::kWrite, ""}, Step{Op::kSync, ""},
+                           Step{Op::kChangeMode, "0000000001"}, Step{Op::kLook, "0000000001"},
+                           Step{Op::kRead, "0000000001"}, Step{Op::kSync, "0000000001"}, Step{Op::kLink, ""}}) {
+    for (const bool done : {false, true}) {
+      SCOPED_TRACE(::testing::Message() << "operation " << static_cast<int>(step.op) << (done ? " after" : " before"));
+      testing::TempDirectory directory;
+      const Layout layout(directory / "db");
+      testing::WriteWholeFile(layout.base(), testing::ReadWholeFile(layout_.base()));
+      ASSERT_TRUE(CreateLogDirectory(PosixFileSystem(), layout, kPageSize, nullptr).ok());
+      SegmentWriter(layout.segment({1}), kPageSize).Commit(3, 'a');
+      ScriptedFileSystem files(PosixFileSystem());
+      const Result<std::shared_ptr<Segment>> segment = Segment::Open(files, layout, {1}, kPageSize);
+      ASSERT_TRUE(segment.ok());
+      // All that follows fails too: the process is gone.
+      const auto hook = [&, failing = std::make_shared<bool>(false)](const Call& call) -> Status {
+        *failing = *failing || Is(call, step.op, step.file);
+        return *failing ? Status::FromErrno(EIO, "(scripted)", call.path) : Status();
+      };
+      done ? files.After(hook) : files.Before(hook);
+      EXPECT_FALSE(Seal(files, layout, **segment, (*segment)->end, Ownership::kHelper).ok());
+      files.Clear();
+      const Result<bool> again = Seal(files, layout, **segment, (*segment)->end, Ownership::kHelper);
+      ASSERT_TRUE(again.ok()) << again.status().message();
+      const Result<std::vector<SegmentNumber>> numbers = ListSegments(files, layout);
+      ASSERT_TRUE(numbers.ok());
+      EXPECT_EQ(numbers->size(), 2U);
+      const Result<std::shared_ptr<Segment>> next = Segment::Open(files, layout, {2}, kPageSize);
+      ASSERT_TRUE(next.ok());
+      EXPECT_EQ((*next)->header().counted_of_previous.value, 3U);
+      EXPECT_EQ(StateOf(*(*segment)->Look()), SegmentState::kSealed);
+    }
+  }
+}
+
+TEST_F(GenerationsTest, A_full_disk_leaves_the_segment_live) {
+  for (const Op op : {Op::kOpen, Op::kTruncate, Op::kWrite, Op::kSync}) {
+    ScriptedFileSystem files(PosixFileSystem());
+    const std::shared_ptr<Segment> segment = Open(1, files);
+    files.Before(Fail(op, "", ENOSPC));
+    EXPECT_TRUE(Seal(files, layout_, *segment, segment->end, Ownership::kWriter).status().Is(StatusCode::kFull));
+    EXPECT_EQ(StateOfFirst(), SegmentState::kLive);
+  }
+}
+
+TEST_F(GenerationsTest, Of_many_seals_at_once_one_wins) {
+  Write(1).Commit(3, 'a');
+  std::atomic<int> won = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; i++) {
+    threads.emplace_back([&] {
+      const Result<bool> mine = SealFirst();
+      EXPECT_TRUE(mine.ok()) << mine.status().message();
+      won += mine.ok() && *mine ? 1 : 0;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(won, 1);
+  EXPECT_EQ(LogNames().size(), 4U);
+}
+
+TEST_F(GenerationsTest, A_helpers_segment_is_claimed_once) {
+  ASSERT_TRUE(*SealFirst(Ownership::kHelper));
+  EXPECT_FALSE(HasOwner(Open(2)->header()));
+  std::atomic<int> won = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; i++) {
+    threads.emplace_back([&] {
+      const Result<bool> mine = Claim(PosixFileSystem(), layout_, {2});
+      EXPECT_TRUE(mine.ok()) << mine.status().message();
+      won += mine.ok() && *mine ? 1 : 0;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(won, 1);
+  EXPECT_FALSE(*Claim(PosixFileSystem(), layout_, {2}));
+  EXPECT_TRUE(*Claim(PosixFileSystem(), layout_, {3}));
+  EXPECT_EQ(ListSegments(PosixFileSystem(), layout_)->size(), 2U) << "a claim is no segment";
+}
+
+TEST_F(GenerationsTest, A_damaged_segment_is_not_sealed_shorter) {
+  SegmentWriter writer = Write(1);
+  for (int i = 0; i < 4; i++) writer.Commit(2, 'a');
+  writer.Damage(3, 100);
+  EXPECT_TRUE(SealFirst().status().Is(StatusCode::kCorrupt));
+  EXPECT_EQ(ListSegments(PosixFileSystem(), layout_)->size(), 1U);
+}
+
+}  // namespace
+}  // namespace sqlite_efs

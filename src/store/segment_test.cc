@@ -1,0 +1,236 @@
+#include "store/segment.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/generations.h"
+#include "testing/store_test.h"
+
+namespace sqlite_efs {
+namespace {
+
+using testing::SegmentWriter;
+using testing::StoreTest;
+
+class SegmentTest : public StoreTest {
+ protected:
+  // What the segment's file shows to whoever knows nothing of it.
+  Result<NewFrames> Scan(FrameNumber limit = {UINT32_MAX}) {
+    const std::shared_ptr<Segment> segment = Open(1);
+    const Result<FileAttributes> attributes = segment->Look();
+    if (!attributes.ok()) return attributes.status();
+    return segment->Scan(segment->end, attributes->size, limit);
+  }
+  void ExpectFrames(uint32_t frames, const std::string& what = "") {
+    const Result<NewFrames> found = Scan();
+    ASSERT_TRUE(found.ok()) << what << ": " << found.status().message();
+    EXPECT_EQ(found->end.frames.value, frames) << what;
+    EXPECT_EQ(found->pages.size(), frames) << what;
+  }
+  void ExpectDamaged(uint32_t frame, const std::string& what) {
+    const Result<NewFrames> found = Scan();
+    ASSERT_TRUE(found.status().Is(StatusCode::kCorrupt)) << what;
+    const std::string& message = found.status().message();
+    EXPECT_NE(message.find("frame " + std::to_string(frame) + " "), std::string::npos) << message;
+    EXPECT_NE(message.find(layout_.segment({1})), std::string::npos) << message;
+  }
+};
+
+TEST_F(SegmentTest, A_new_one_is_live_and_empty) {
+  ExpectFrames(0);
+  EXPECT_EQ(StateOf(*Open(1)->Look()), SegmentState::kLive);
+  EXPECT_FALSE(*Open(1)->HasFrameAfter(Open(1)->end));
+}
+
+TEST_F(SegmentTest, Scan_finds_whole_commits_in_order) {
+  SegmentWriter writer = Write(1);
+  writer.Commit(3, 'a', 3);
+  writer.Add(9, 'b');
+  writer.Add(2, 'b', 9);
+  const Result<NewFrames> found = Scan();
+  ASSERT_TRUE(found.ok());
+  EXPECT_EQ(found->pages, (std::vector<PageNumber>{{1}, {2}, {3}, {9}, {2}}));
+  EXPECT_EQ(found->end.frames.value, 5U);
+  EXPECT_EQ(found->end.page_count, 9U);
+  std::vector<std::byte> page(kPageSize);
+  ASSERT_TRUE(Open(1)->ReadPage({4}, page).ok());
+  EXPECT_EQ(page[kPageSize - 1], std::byte('b'));
+}
+
+TEST_F(SegmentTest, Scan_goes_on_where_another_ended) {
+  SegmentWriter writer = Write(1);
+  writer.Commit(3, 'a');
+  const Result<NewFrames> first = Scan();
+  ASSERT_TRUE(first.ok());
+  EXPECT_FALSE(*Open(1)->HasFrameAfter(first->end));
+  writer.Commit(2000, 'b', 7);  // more than one read
+  EXPECT_TRUE(*Open(1)->HasFrameAfter(first->end));
+  const auto segment = Open(1);
+  const Result<NewFrames> second = segment->Scan(first->end, segment->Look()->size);
+  ASSERT_TRUE(second.ok());
+  EXPECT_EQ(second->pages.size(), 2000U);
+  EXPECT_EQ(second->end.frames.value, 2003U);
+  EXPECT_EQ(second->end.page_count, 7U);
+  EXPECT_EQ(second->end.checksum, Scan()->end.checksum);
+}
+
+TEST_F(SegmentTest, Scan_stops_at_its_limit) {
+  SegmentWriter writer = Write(1);
+  writer.Commit(3, 'a');
+  writer.Commit(2, 'b');
+  EXPECT_EQ(Scan({5})->end.frames.value, 5U);
+  EXPECT_EQ(Scan({4})->end.frames.value, 3U);
+  EXPECT_EQ(Scan({3})->end.frames.value, 3U);
+  EXPECT_EQ(Scan({0})->end.frames.value, 0U);
+}
+
+TEST_F(SegmentTest, A_commit_that_is_not_whole_does_not_count) {
+  SegmentWriter writer = Write(1);
+  writer.Commit(3, 'a');
+  writer.Add(1, 'b');
+  writer.Add(2, 'b');
+  ExpectFrames(3, "spilled");
+  writer.Add(3, 'b', 3);
+  ExpectFrames(6);
+}
+
+TEST_F(SegmentTest, A_torn_last_commit_is_no_damage) {
+  SegmentWriter writer = Write(1);
+  writer.Commit(3, 'a');
+  writer.Commit(4, 'b');
+  const std::string whole = testing::ReadWholeFile(layout_.segment({1}));
+  for (uint32_t frame = 4; frame <= 7; frame++) {
+    for (const uint64_t byte : {uint64_t{0}, uint64_t{9}, uint64_t{20}, uint64_t{24}, uint64_t{500}}) {
+      testing::WriteWholeFile(layout_.segment({1}), whole);
+      Write(1).Damage(frame, byte);
+      ExpectFrames(3, "frame " + std::to_string(frame) + ", byte " + std::to_string(byte));
+    }
+    testing::WriteWholeFile(layout_.segment({1}), whole);
+    Write(1).Zero(frame);
+    ExpectFrames(3, "zeros in place of frame " + std::to_string(frame));
+  }
+}
+
+TEST_F(SegmentTest, A_file_cut_anywhere_in_its_last_commit_is_no_damage) {
+  SegmentWriter writer = Write(1);
+  writer.Commit(3, 'a');
+  writer.Commit(2, 'b');
+  const uint64_t begin = FrameOffset({4}, kPageSize);
+  const uint64_t end = FrameOffset({6}, kPageSize);
+  for (uint64_t size = end - 1; size >= begin; size -= 37) {
+    ASSERT_EQ(::truncate(layout_.segment({1}).c_str(), static_cast<off_t>(size)), 0);
+    ExpectFrames(3, std::to_string(size) + " bytes");
+  }
+}
+
+TEST_F(SegmentTest, A_damaged_frame_that_commits_follow_is_told) {
+  SegmentWriter writer = Write(1);
+  writer.Commit(3, 'a');
+  writer.Commit(4, 'b');
+  writer.Commit(1, 'c');
+  writer.Commit(2, 'd');
+  const std::string whole = testing::ReadWholeFile(layout_.segment({1}));
+  for (uint32_t frame = 1; frame <= 7; frame++) {
+    for (const uint64_t byte : {uint64_t{0}, uint64_t{24}, uint64_t{300}, uint64_t{535}}) {
+      testing::WriteWholeFile(layout_.segment({1}), whole);
+      Write(1).Damage(frame, byte);
+      ExpectDamaged(frame, "frame " + std::to_string(frame) + ", byte " + std::to_string(byte));
+    }
+    testing::WriteWholeFile(layout_.segment({1}), whole);
+    Write(1).Zero(frame);
+    ExpectDamaged(frame, "zeros in place of frame " + std::to_string(frame));
+  }
+}
+
+TEST_F(SegmentTest, Frames_of_a_rolled_back_spill_behind_a_commit_are_no_damage) {
+  SegmentWriter writer = Write(1);
+  writer.Commit(3, 'a');
+  const auto mark = writer.Mark();
+  for (uint32_t page = 1; page <= 50; page++) writer.Add(page, 'g');
+  writer.GoBackTo(mark);
+  for (const uint32_t frames : {1U, 2U, 7U, 30U}) {
+    writer.Commit(frames, 'b');
+    ExpectFrames(writer.Mark().first.value - 1);
+  }
+}
+
+TEST_F(SegmentTest, Torn_commit_over_rolled_back_frames_is_no_damage) {
+  SegmentWriter writer = Write(1);
+  writer.Commit(3, 'a');
+  const auto mark = writer.Mark();
+  for (uint32_t page = 1; page <= 50; page++) writer.Add(page, 'g');
+  const std::string garbage = testing::ReadWholeFile(layout_.segment({1}));
+  for (const uint32_t frames : {1U, 2U, 7U}) {
+    for (uint32_t torn = 4; torn < 4 + frames; torn++) {
+      testing::WriteWholeFile(layout_.segment({1}), garbage);
+      writer.GoBackTo(mark);
+      writer.Commit(frames, 'b');
+      writer.Damage(torn, 400);
+      ExpectFrames(3, std::to_string(frames) + " frames, number " + std::to_string(torn) + " torn");
+    }
+  }
+}
+
+TEST_F(SegmentTest, Frames_of_another_segment_are_none_of_this_one) {
+  SegmentWriter writer = Write(1);
+  writer.Commit(3, 'a');
+  const std::string first = testing::ReadWholeFile(layout_.segment({1}));
+  ASSERT_TRUE(WriteNewSegment(PosixFileSystem(), layout_.segment({2}), kPageSize, {3}, Ownership::kWriter, 0644).ok());
+  const std::string second = testing::ReadWholeFile(layout_.segment({2}));
+  testing::WriteWholeFile(layout_.segment({1}), second.substr(0, kWalHeaderSize) + first.substr(kWalHeaderSize));
+  ExpectFrames(0);
+}
+
+TEST_F(SegmentTest, A_damaged_header_or_another_page_size_is_refused) {
+  const std::string whole = testing::ReadWholeFile(layout_.segment({1}));
+  for (size_t byte = 0; byte < kWalHeaderSize; byte++) {
+    std::string damaged = whole;
+    damaged[byte] = static_cast<char>(damaged[byte] ^ 0x40);
+    testing::WriteWholeFile(layout_.segment({1}), damaged);
+    const auto segment = Segment::Open(PosixFileSystem(), layout_, {1}, kPageSize);
+    EXPECT_TRUE(segment.status().Is(StatusCode::kCorrupt)) << byte;
+    EXPECT_NE(segment.status().message().find(layout_.segment({1})), std::string::npos);
+  }
+  testing::WriteWholeFile(layout_.segment({1}), whole.substr(0, 20));
+  EXPECT_TRUE(Segment::Open(PosixFileSystem(), layout_, {1}, kPageSize).status().Is(StatusCode::kCorrupt));
+  testing::WriteWholeFile(layout_.segment({1}), whole);
+  EXPECT_TRUE(Segment::Open(PosixFileSystem(), layout_, {1}, 4096).status().Is(StatusCode::kCorrupt));
+  EXPECT_TRUE(Segment::Open(PosixFileSystem(), layout_, {2}, kPageSize).status().Is(StatusCode::kNotFound));
+}
+
+TEST_F(SegmentTest, A_removed_one_is_stale) {
+  const auto segment = Open(1);
+  ASSERT_EQ(::unlink(layout_.segment({1}).c_str()), 0);
+  EXPECT_TRUE(segment->Look().status().Is(StatusCode::kStale));
+}
+
+TEST_F(SegmentTest, A_frame_that_was_cut_off_is_told) {
+  SegmentWriter writer = Write(1);
+  writer.Commit(3, 'a');
+  const auto segment = Open(1);
+  ASSERT_EQ(::truncate(layout_.segment({1}).c_str(), static_cast<off_t>(FrameOffset({3}, kPageSize))), 0);
+  std::vector<std::byte> page(kPageSize);
+  EXPECT_TRUE(segment->ReadPage({2}, page).ok());
+  EXPECT_TRUE(segment->ReadPage({3}, page).Is(StatusCode::kCorrupt));
+}
+
+TEST(SegmentStateTest, Is_in_the_permission_bits) {
+  struct Case {
+    uint32_t base_mode, live, sealed, merging;
+  };
+  for (const Case& c : {Case{0644, 0644, 0444, 0555}, Case{0600, 0600, 0400, 0511}, Case{0664, 0664, 0444, 0555},
+                        Case{0444, 0644, 0444, 0555}, Case{0755, 0644, 0444, 0555}}) {
+    EXPECT_EQ(ModeFor(SegmentState::kLive, c.base_mode), c.live);
+    EXPECT_EQ(ModeFor(SegmentState::kSealed, c.base_mode), c.sealed);
+    EXPECT_EQ(ModeFor(SegmentState::kMerging, c.base_mode), c.merging);
+    for (const SegmentState state : {SegmentState::kLive, SegmentState::kSealed, SegmentState::kMerging}) {
+      FileAttributes attributes;
+      attributes.mode = ModeFor(state, c.base_mode);
+      EXPECT_EQ(StateOf(attributes), state);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sqlite_efs
