@@ -19,7 +19,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr char kSummary[] = "Tells whether a database is live, and what its log and its writer's lease look like";
+constexpr char kSummary[] = "Tells whether a database is live, and about its log and its writer's lease";
 constexpr char kDetails[] =
     "It takes no lock and changes nothing, needs permission to read only, and may be run at any time; what it says may "
     "be out of date a moment later. With --json it prints the object that PRAGMA efs_status answers, with the list of "

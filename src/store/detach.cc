@@ -148,12 +148,12 @@ class Detachment {
     if (pages.empty()) return {};
     report_.pages_merged = pages.size();
     report_.bytes = uint64_t{newest_.page_count} * live_->page_size();
-    if (before.size < report_.bytes) EFS_RETURN_IF_ERROR(base_->Truncate(report_.bytes));
-    for (size_t i = 0; i < pages.size(); i++) {
-      if (pages[i].value != 1) EFS_RETURN_IF_ERROR(MergePage(pages[i]));
-      if (progress_ && i % kProgressStep_pages == 0) progress_(i, pages.size());
+    const Status merged = MergeAllButFirst(pages, before.size);
+    if (!merged.ok()) {
+      // On a full disk what it has grown by is needed elsewhere; all of that is in the log.
+      if (before.size < report_.bytes) (void)base_->Truncate(before.size);
+      return merged;
     }
-    EFS_RETURN_IF_ERROR(base_->Sync());
     EFS_RETURN_IF_ERROR(MergePage({1}));
     EFS_RETURN_IF_ERROR(base_->Sync());
     if (before.size > report_.bytes) {
@@ -162,6 +162,15 @@ class Detachment {
     }
     if (progress_) progress_(pages.size(), pages.size());
     return {};
+  }
+
+  Status MergeAllButFirst(const std::vector<PageNumber>& pages, uint64_t size_before) {
+    if (size_before < report_.bytes) EFS_RETURN_IF_ERROR(base_->Truncate(report_.bytes));
+    for (size_t i = 0; i < pages.size(); i++) {
+      if (pages[i].value != 1) EFS_RETURN_IF_ERROR(MergePage(pages[i]));
+      if (progress_ && i % kProgressStep_pages == 0) progress_(i, pages.size());
+    }
+    return base_->Sync();
   }
 
   Status MergePage(PageNumber page) {
