@@ -116,6 +116,8 @@ def _fingerprint(path: Path) -> tuple[str, str]:
     mode = stat.filemode(status.st_mode)
     if not stat.S_ISREG(status.st_mode):
         return mode, ""
+    if not os.access(path, os.R_OK):
+        return mode, "not readable"
     with path.open("rb") as file:
         return mode, hashlib.file_digest(file, "sha256").hexdigest()
 
