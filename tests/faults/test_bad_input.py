@@ -173,7 +173,7 @@ def test_a_plain_database_that_may_not_be_written(tmp_path):
 def test_a_live_database_opened_for_reading_only(live):
     with closing(sqlite_efs.connect(live, mode="ro")) as connection:
         assert connection.execute(READ).fetchone() == (10,)
-    refused(live, match=[live, "for reading only"], statement=WRITE, mode="ro", code="SQLITE_READONLY")
+    refused(live, match=["readonly database"], statement=WRITE, mode="ro", code="SQLITE_READONLY")
 
 
 # --- the base
@@ -379,7 +379,8 @@ def test_a_file_in_place_of_the_log(live, content):
     log.rename(live.parent / "moved away")
     log.write_bytes(content)
     for statement in (READ, WRITE):
-        refused(live, match=[log, "is not"], statement=statement, code="SQLITE_CANTOPEN")
+        words = [log, "neither a log directory nor a WAL file", "move it away", "restore"]
+        refused(live, match=words, statement=statement, code="SQLITE_CANTOPEN")
     log.unlink()
     (live.parent / "moved away").rename(log)
     with closing(sqlite_efs.connect(live)) as connection:
