@@ -87,6 +87,16 @@ Result<bool> EmbeddedLeaseStore::IsMyTurn() {
 Status EmbeddedLeaseStore::DrawTicket() {
   EFS_ASSIGN_OR_RETURN(const bool drawing, file_->TryLock(kDrawOffset, kLockLength));
   if (!drawing) return {};
+  Status status = DrawTicketLocked();
+  if (status.ok()) status = file_->Unlock(kDrawOffset, kLockLength);
+  if (!status.ok()) {
+    ticket_ = 0;
+    file_.reset();  // gives all locks back
+  }
+  return status;
+}
+
+Status EmbeddedLeaseStore::DrawTicketLocked() {
   std::string digits(kTicketDigits, '0');
   EFS_ASSIGN_OR_RETURN(const size_t size, file_->ReadAt(kLastTicketOffset, std::as_writable_bytes(std::span(digits))));
   uint64_t ticket = 0;
@@ -97,8 +107,7 @@ Status EmbeddedLeaseStore::DrawTicket() {
   }
   digits = std::to_string(ticket);
   digits.insert(0, kTicketDigits - std::min(kTicketDigits, digits.size()), '0');
-  EFS_RETURN_IF_ERROR(file_->WriteAt(kLastTicketOffset, std::as_bytes(std::span(digits))));
-  return file_->Unlock(kDrawOffset, kLockLength);
+  return file_->WriteAt(kLastTicketOffset, std::as_bytes(std::span(digits)));
 }
 
 void EmbeddedLeaseStore::StopWaiting() {

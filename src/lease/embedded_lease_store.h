@@ -24,6 +24,7 @@ class EmbeddedLeaseStore final : public LeaseStore {
 
   std::string name() const override { return kName; }
   Result<AcquireReply> TryAcquire(const LeaseRecord& wanted) override;
+  std::optional<LeaseRecord> Peek() override { return Peek(files_, present_path_.empty() ? path_ : present_path_); }
   void StopWaiting() override;
   Status Release(const LeaseRecord& mine, const std::optional<CleanRelease>& clean) override;
 
@@ -34,6 +35,7 @@ class EmbeddedLeaseStore final : public LeaseStore {
   Status Open();
   Result<bool> IsMyTurn();
   Status DrawTicket();
+  Status DrawTicketLocked();
   Status Write(const LeaseRecord& record);
 
   FileSystem& files_;

@@ -80,12 +80,7 @@ Result<std::optional<CleanRelease>> Lease::Acquire(Instant deadline) {
     const AcquireReply& reply = *attempt;
     if (reply.acquired) {
       held_ = true;
-      if (!reply.record || !reply.record->lock_id.empty() || !reply.record->released)
-        return std::optional<CleanRelease>();
-      if (reply.record->database_id != record_.database_id || reply.record->released->store != store_->name()) {
-        return std::optional<CleanRelease>();
-      }
-      return reply.record->released;
+      return ReleaseIn(reply.record);
     }
     const Duration left = deadline - clock_.Now();
     if (left <= Duration::zero()) {
@@ -95,6 +90,15 @@ Result<std::optional<CleanRelease>> Lease::Acquire(Instant deadline) {
     clock_.Sleep(std::min(backoff.Next(reply.next ? kLongestWaitOfNext : kLongestWait), left));
   }
 }
+
+// The release that the record speaks of, if it is of this database and went to this store.
+std::optional<CleanRelease> Lease::ReleaseIn(const std::optional<LeaseRecord>& record) const {
+  if (!record || !record->lock_id.empty() || !record->released) return std::nullopt;
+  if (record->database_id != record_.database_id || record->released->store != store_->name()) return std::nullopt;
+  return record->released;
+}
+
+std::optional<CleanRelease> Lease::PeekRelease() { return ReleaseIn(store_->Peek()); }
 
 Status Lease::Release(const std::optional<CleanRelease>& clean) {
   if (!held_) return {};

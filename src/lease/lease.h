@@ -25,6 +25,9 @@ class Lease {
   // made. Returns how the last tenure ended: nothing unless it was released cleanly to this store.
   Result<std::optional<CleanRelease>> Acquire(Instant deadline);
 
+  // What the last tenure is known to have left, if it ended in order and the store can tell without taking the lease.
+  std::optional<CleanRelease> PeekRelease();
+
   // Gives the lease back; with `clean`, the next holder may join that segment. Nothing happens when it is not held.
   Status Release(const std::optional<CleanRelease>& clean);
 
@@ -33,6 +36,8 @@ class Lease {
   std::string store_name() const { return store_->name(); }
 
  private:
+  std::optional<CleanRelease> ReleaseIn(const std::optional<LeaseRecord>& record) const;
+
   std::unique_ptr<LeaseStore> store_;
   Clock& clock_;
   const std::string path_;

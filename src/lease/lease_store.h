@@ -29,6 +29,9 @@ class LeaseStore {
   // One attempt, which does not wait. An error means that it is not known whether the lease was taken.
   virtual Result<AcquireReply> TryAcquire(const LeaseRecord& wanted) = 0;
 
+  // The record as it stands, if the store can tell without taking the lease.
+  virtual std::optional<LeaseRecord> Peek() { return std::nullopt; }
+
   // Gives up a place in the queue that TryAcquire() took.
   virtual void StopWaiting() {}
 

@@ -10,6 +10,7 @@ namespace {
 
 // How long a connection's place is kept after kConflict: SQLite's busy handler sleeps at most 0.1 s between attempts.
 constexpr Duration kConflictGrace = std::chrono::milliseconds(120);
+constexpr Duration kCreationTimeout = std::chrono::seconds(5);
 constexpr Duration kCreationPoll = std::chrono::milliseconds(2);
 constexpr int kMaxOpenAttempts = 5;
 // A lease that took longer to get was waited for.
@@ -85,13 +86,27 @@ Result<std::shared_ptr<LiveDatabase>> Database::OpenLive() {
   if (std::shared_ptr<LiveDatabase> open = live()) return open;
   if (!IsLive(environment_.files, path())) {
     EFS_ASSIGN_OR_RETURN(const FileAttributes base, environment_.files.Stat(path()));
-    if (base.size == 0) return std::shared_ptr<LiveDatabase>();
-    return Status::CantOpen(path() + " is not live any more: it was detached; open it anew");
+    if (base.size == 0 && !was_live_) return std::shared_ptr<LiveDatabase>();
+    if (was_live_) return Status::CantOpen(path() + " is not live any more: it was detached; open it anew");
+    EFS_RETURN_IF_ERROR(WaitForCreator());
   }
   EFS_ASSIGN_OR_RETURN(std::shared_ptr<LiveDatabase> opened, LiveDatabase::Open(environment_, layout_, options_));
   const std::lock_guard lock(mutex_);
   live_ = std::move(opened);
+  was_live_ = true;
   return live_;
+}
+
+// The file was empty, and has its first page now: whoever creates the database is about to make it live.
+Status Database::WaitForCreator() const {
+  const Instant deadline = environment_.clock.Now() + kCreationTimeout;
+  while (!IsLive(environment_.files, path())) {
+    if (environment_.clock.Now() >= deadline) {
+      return Status::CantOpen(path() + " was created, but not made live; close it and open it anew");
+    }
+    environment_.clock.Sleep(kCreationPoll);
+  }
+  return {};
 }
 
 Result<Snapshot> Database::TrySnapshot() {
@@ -213,6 +228,7 @@ Status Database::Create(uint32_t page_size) {
   EFS_RETURN_IF_ERROR(live->AdoptFirstSegment());
   const std::lock_guard lock(mutex_);
   live_ = std::move(live);
+  was_live_ = true;
   return {};
 }
 

@@ -112,6 +112,7 @@ class Database {
         alarm_(environment.new_alarm()) {}
 
   Result<std::shared_ptr<LiveDatabase>> OpenLive();
+  Status WaitForCreator() const;
   Result<Snapshot> TrySnapshot();
   Result<std::unique_ptr<Writer>> BeginInPlace(const Snapshot& from, Instant deadline);
   Result<LogPosition> BeginTenure(LiveDatabase& live, Instant deadline);
@@ -127,7 +128,8 @@ class Database {
   std::mutex opening_mutex_;  // one thread opens; taken before mutex_
   mutable std::mutex mutex_;
   std::shared_ptr<LiveDatabase> live_;  // guarded by mutex_
-  std::unique_ptr<Alarm> alarm_;        // last: its action must not outlive the rest
+  std::atomic<bool> was_live_{false};
+  std::unique_ptr<Alarm> alarm_;  // last: its action must not outlive the rest
 };
 
 // The databases that a process has open, so that all its connections to one file share one Database. Thread-safe. A

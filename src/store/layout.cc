@@ -50,10 +50,9 @@ Result<std::vector<SegmentNumber>> ListSegments(FileSystem& files, const Layout&
                             "directory from a backup together with " +
                             layout.base());
   }
-  for (size_t i = 1; i < segments.size(); i++) {
-    if (segments[i].value == segments[i - 1].value + 1) continue;
-    return Status::CantOpen("log segment " + layout.segment({segments[i - 1].value + 1}) +
-                            " is missing between others; restore it from a backup");
+  for (size_t i = 0; i < segments.size(); i++) {
+    if (segments[i].value == i + 1) continue;
+    return Status::CantOpen("log segment " + layout.segment({i + 1}) + " is missing; restore it from a backup");
   }
   return segments;
 }

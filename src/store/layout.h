@@ -45,7 +45,7 @@ std::optional<SegmentNumber> ParseSegmentName(std::string_view name);
 // Whether `base` has a log directory beside it, that is, whether it is live. May be as old as the NFS name cache.
 bool IsLive(FileSystem& files, const std::string& base);
 
-// The segments there are, by a fresh listing, lowest first: without a gap, and at least one.
+// The segments there are, by a fresh listing, lowest first: from 1 on without a gap, and at least one.
 Result<std::vector<SegmentNumber>> ListSegments(FileSystem& files, const Layout& layout);
 
 // The database's identity.

@@ -13,16 +13,33 @@ Result<std::shared_ptr<LiveDatabase>> LiveDatabase::Open(const Environment& envi
   std::shared_ptr<LiveDatabase> live(new LiveDatabase(environment, layout));
   EFS_ASSIGN_OR_RETURN(live->id_, ReadDatabaseId(environment.files, layout));
   EFS_ASSIGN_OR_RETURN(live->base_, BaseFile::Open(environment.files, layout.base()));
-  EFS_ASSIGN_OR_RETURN(live->log_, Log::Open(environment.files, environment.clock, layout, live->page_size()));
-  live->cache_ = std::make_unique<PageCache>(options.cache_bytes, live->page_size());
   if (!lease) {
     EFS_ASSIGN_OR_RETURN(const FileAttributes base, environment.files.Stat(layout.base()));
     lease =
         std::make_unique<Lease>(environment.new_lease_store(layout, layout, ModeFor(SegmentState::kLive, base.mode)),
                                 environment.clock, live->id_, layout.base());
   }
+  const std::optional<CleanRelease> left = lease->PeekRelease();  // before the log is read, which may have more
+  EFS_ASSIGN_OR_RETURN(live->log_, Log::Open(environment.files, environment.clock, layout, live->page_size()));
+  if (left) EFS_RETURN_IF_ERROR(live->CheckComplete(*left));
+  live->cache_ = std::make_unique<PageCache>(options.cache_bytes, live->page_size());
   live->lease_ = std::move(lease);
   return live;
+}
+
+// Whether the log has all that its last writer is known to have left.
+Status LiveDatabase::CheckComplete(const CleanRelease& left) const {
+  const std::shared_ptr<Segment> last = log_->live();
+  if (left.segment > last->number().value) {
+    return Status::CantOpen("log segment " + layout_.segment({left.segment}) +
+                            " is missing, to which the last writer has written; restore it from a backup");
+  }
+  const bool same = left.segment == last->number().value && left.salts == last->header().salts();
+  const FrameNumber known = log_->EndOf(*last).frames;
+  if (!same || known.value >= left.frames) return {};
+  return Status::Corrupt("log segment " + last->path() + " has " + std::to_string(known.value) +
+                         " intact frames, but its last writer left " + std::to_string(left.frames) +
+                         ": it is damaged; restore the database from a backup");
 }
 
 Result<uint32_t> LiveDatabase::PageCount(const LogPosition& at) const {
@@ -65,7 +82,7 @@ Result<LogPosition> LiveDatabase::BeginTenure(Instant deadline) {
     if (owned.ok()) tenure_.segment = std::move(*owned);
   }
   if (status.ok()) return log_->newest();
-  (void)lease_->Release(std::nullopt);
+  (void)lease_->Release(previous);  // nothing was written: what the last tenure left still holds
   return status;
 }
 
@@ -94,11 +111,7 @@ Status LiveDatabase::Join(const CleanRelease& previous) {
   if (!segment) return {};
   const FrameNumber known = log_->EndOf(*segment).frames;
   if (known.value > previous.frames) return {};  // not the tree that the record speaks of: the files decide
-  if (known.value < previous.frames) {
-    return Status::Corrupt("log segment " + segment->path() + " has " + std::to_string(known.value) +
-                           " intact frames, but its last writer left " + std::to_string(previous.frames) +
-                           ": it is damaged; restore the database from a backup");
-  }
+  EFS_RETURN_IF_ERROR(CheckComplete(previous));
   tenure_.segment = std::move(segment);
   return {};
 }

@@ -64,6 +64,17 @@ Status Normalize(const std::string& path, const char* stock_vfs) {
   return {};
 }
 
+// What lies in the place of the log directory must be what stock SQLite can recover: it would overwrite anything else.
+Status CheckWalFile(FileSystem& files, const Layout& layout) {
+  const Result<std::string> start = ReadSmallFile(files, layout.directory(), 4);
+  if (start.status().Is(StatusCode::kNotFound)) return {};
+  EFS_RETURN_IF_ERROR(start.status());
+  if (start->empty() || *start == "\x37\x7f\x06\x82" || *start == "\x37\x7f\x06\x83") return {};
+  return Status::CantOpen(layout.directory() +
+                          " is neither a log directory nor a WAL file of SQLite; move it away, or " +
+                          "restore the directory from a backup");
+}
+
 }  // namespace
 
 Status CheckNoJournal(FileSystem& files, const std::string& path) {
@@ -79,9 +90,12 @@ Status CheckNoJournal(FileSystem& files, const std::string& path) {
 Status AttachDatabase(FileSystem& files, const std::string& path, const char* stock_vfs) {
   const Layout layout(path);
   EFS_RETURN_IF_ERROR(CheckAttachable(files, layout));
-  EFS_RETURN_IF_ERROR(Normalize(path, stock_vfs));
+  EFS_RETURN_IF_ERROR(CheckWalFile(files, layout));
+  const Status normalized = Normalize(path, stock_vfs);
+  if (!normalized.ok()) return IsLive(files, path) ? Status() : normalized;  // somebody else made it live meanwhile
   EFS_ASSIGN_OR_RETURN(const std::unique_ptr<BaseFile> base, BaseFile::Open(files, path));
   const Status created = CreateLogDirectory(files, layout, base->page_size(), nullptr);
+  if (created.ok()) (void)files.Remove(path + "-shm");  // of a stock SQLite that died; nothing reads it any more
   if (created.ok() || (created.Is(StatusCode::kExists) && IsLive(files, path))) return {};
   if (created.Is(StatusCode::kExists) || created.Is(StatusCode::kNotFound)) {
     return Status::Busy(path + " cannot be made live: another program opened it meanwhile (" + created.message() + ")");

@@ -88,6 +88,10 @@ Status EnsureFile(FileSystem& files, const std::string& path, int flags) {
     return Status::CantOpen("the directory " + Folder(path) + " does not exist; create it, or correct the path " +
                             path);
   }
+  if (IsLive(files, path)) {
+    return Status::CantOpen(path + " is missing, but its log " + Layout(path).directory() +
+                            " is there; restore the file from a backup, or move the log away");
+  }
   if ((flags & SQLITE_OPEN_CREATE) == 0) {
     return Status::CantOpen("there is no database " + path + ", and it is not to be created");
   }
