@@ -20,6 +20,7 @@ Result<std::shared_ptr<LiveDatabase>> LiveDatabase::Open(const Environment& envi
                                 environment.clock, live->id_, layout.base());
   }
   const std::optional<CleanRelease> left = lease->PeekRelease();  // before the log is read, which may have more
+  if (left) EFS_RETURN_IF_ERROR(live->CheckPresent(*left));
   EFS_ASSIGN_OR_RETURN(live->log_, Log::Open(environment.files, environment.clock, layout, live->page_size()));
   if (left) EFS_RETURN_IF_ERROR(live->CheckComplete(*left));
   live->cache_ = std::make_unique<PageCache>(options.cache_bytes, live->page_size());
@@ -27,13 +28,17 @@ Result<std::shared_ptr<LiveDatabase>> LiveDatabase::Open(const Environment& envi
   return live;
 }
 
+// Whether the segment that the last writer is known to have left is there.
+Status LiveDatabase::CheckPresent(const CleanRelease& left) const {
+  EFS_ASSIGN_OR_RETURN(const std::vector<SegmentNumber> present, ListSegments(environment_.files, layout_));
+  if (left.segment <= present.back().value) return {};
+  return Status::CantOpen("log segment " + layout_.segment({left.segment}) +
+                          " is missing, to which the last writer has written; restore it from a backup");
+}
+
 // Whether the log has all that its last writer is known to have left.
 Status LiveDatabase::CheckComplete(const CleanRelease& left) const {
   const std::shared_ptr<Segment> last = log_->live();
-  if (left.segment > last->number().value) {
-    return Status::CantOpen("log segment " + layout_.segment({left.segment}) +
-                            " is missing, to which the last writer has written; restore it from a backup");
-  }
   const bool same = left.segment == last->number().value && left.salts == last->header().salts();
   const FrameNumber known = log_->EndOf(*last).frames;
   if (!same || known.value >= left.frames) return {};

@@ -67,6 +67,7 @@ class LiveDatabase {
 
  private:
   LiveDatabase(const Environment& environment, Layout layout) : environment_(environment), layout_(std::move(layout)) {}
+  Status CheckPresent(const CleanRelease& left) const;
   Status CheckComplete(const CleanRelease& left) const;
   Status Join(const CleanRelease& previous);
   Status ReadPageFromBase(const LogPosition& at, PageNumber page, MutableBytes out);

@@ -67,9 +67,11 @@ Status Normalize(const std::string& path, const char* stock_vfs) {
 // What lies in the place of the log directory must be what stock SQLite can recover: it would overwrite anything else.
 Status CheckWalFile(FileSystem& files, const Layout& layout) {
   const Result<std::string> start = ReadSmallFile(files, layout.directory(), 4);
-  if (start.status().Is(StatusCode::kNotFound)) return {};
+  if (start.status().Is(StatusCode::kNotFound) || IsLive(files, layout.base())) return {};
   EFS_RETURN_IF_ERROR(start.status());
-  if (start->empty() || *start == "\x37\x7f\x06\x82" || *start == "\x37\x7f\x06\x83") return {};
+  if (start->find_first_not_of('\0') == std::string::npos || *start == "\x37\x7f\x06\x82" ||
+      *start == "\x37\x7f\x06\x83")
+    return {};
   return Status::CantOpen(layout.directory() +
                           " is neither a log directory nor a WAL file of SQLite; move it away, or " +
                           "restore the directory from a backup");
