@@ -50,12 +50,12 @@ TEST(Commands, What_is_asked_for_and_what_goes_wrong_are_kept_apart) {
   std::ostringstream out;
   std::ostringstream errors;
   const char* const help[] = {"sqlite-efs", "--help"};
-  EXPECT_EQ(Run(2, help, out, errors), 0);
+  EXPECT_EQ(cli::Run(2, help, out, errors), 0);
   EXPECT_NE(out.str(), "");
   EXPECT_EQ(errors.str(), "");
   out.str("");
   const char* const wrong[] = {"sqlite-efs", "status"};
-  EXPECT_EQ(Run(2, wrong, out, errors), 2);
+  EXPECT_EQ(cli::Run(2, wrong, out, errors), 2);
   EXPECT_EQ(out.str(), "");
   EXPECT_EQ(errors.str(), "sqlite-efs: DB is required; see sqlite-efs status --help\n");
 }
