@@ -21,7 +21,7 @@ namespace sqlite_efs {
 //         0000000002.claim       who may write to a segment that a helper made
 class Layout {
  public:
-  explicit Layout(std::string base) : Layout(base, base + "-wal") {}
+  explicit Layout(const std::string& base) : Layout(base, base + "-wal") {}
   Layout(std::string base, std::string directory) : base_(std::move(base)), directory_(std::move(directory)) {}
 
   const std::string& base() const { return base_; }

@@ -173,7 +173,7 @@ int Connection::Write(Bytes data, uint64_t offset) {
                   SQLITE_IOERR_WRITE);
   }
   if (page_size_ == 0 && IsPageSize(data.size())) page_size_ = static_cast<uint32_t>(data.size());
-  if (data.size() != page_size_ || offset % page_size_ != 0) {
+  if (page_size_ == 0 || data.size() != page_size_ || offset % page_size_ != 0) {
     return Report(Status::IoError(PageSizeIsFixed(database_->path(), page_size_)), SQLITE_IOERR_WRITE);
   }
   const Status status = WritePage({static_cast<uint32_t>(offset / page_size_ + 1)}, data);
