@@ -115,9 +115,13 @@ Result<Snapshot> Database::TrySnapshot() {
   if (snapshot.is_new()) return snapshot;
   Result<LogPosition> newest = snapshot.live_->log().Refresh();
   if (!newest.ok()) {
+    const Status& status = newest.status();
+    // Not found: a detach has just moved the log away.
+    const bool gone =
+        status.Is(StatusCode::kStale) || (status.Is(StatusCode::kNotFound) && !IsLive(environment_.files, path()));
     const std::lock_guard lock(mutex_);
-    if (newest.status().Is(StatusCode::kStale) && live_ == snapshot.live_) live_.reset();
-    return newest.status();
+    if (gone && live_ == snapshot.live_) live_.reset();
+    return status;
   }
   snapshot.position_ = *newest;
   EFS_ASSIGN_OR_RETURN(snapshot.page_count_, snapshot.live_->PageCount(*newest));

@@ -1,5 +1,6 @@
 #include "vfs/ordinary.h"
 
+#include <array>
 #include <cstring>
 #include <memory>
 
@@ -77,6 +78,20 @@ Status CheckWalFile(FileSystem& files, const Layout& layout) {
                           "restore the directory from a backup");
 }
 
+// Keeps stock SQLite away from now until the database is live, if nobody has changed it since it was put into WAL mode.
+Result<std::unique_ptr<File>> LockNormalized(FileSystem& files, const Layout& layout) {
+  EFS_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files.Open(layout.base(), OpenMode::kReadWrite));
+  EFS_ASSIGN_OR_RETURN(const bool locked, file->TryLock(kSqliteLockOffset, kSqliteLockLength));
+  std::array<std::byte, kDatabaseHeaderSize> header = {};
+  EFS_RETURN_IF_ERROR(file->ReadAt(0, header).status());
+  const bool in_wal_mode = header[kWriteVersionOffset] == kVersionWal && header[kWriteVersionOffset + 1] == kVersionWal;
+  const bool untouched =
+      in_wal_mode && !files.Stat(layout.directory()).ok() && CheckNoJournal(files, layout.base()).ok();
+  if (locked && untouched) return file;
+  return Status::Busy(layout.base() + " cannot be made live: another program opened it meanwhile; close that and try " +
+                      "again");
+}
+
 }  // namespace
 
 Status CheckNoJournal(FileSystem& files, const std::string& path) {
@@ -95,6 +110,8 @@ Status AttachDatabase(FileSystem& files, const std::string& path, const char* st
   EFS_RETURN_IF_ERROR(CheckWalFile(files, layout));
   const Status normalized = Normalize(path, stock_vfs);
   if (!normalized.ok()) return IsLive(files, path) ? Status() : normalized;  // somebody else made it live meanwhile
+  const Result<std::unique_ptr<File>> lock = LockNormalized(files, layout);
+  if (!lock.ok()) return IsLive(files, path) ? Status() : lock.status();
   EFS_ASSIGN_OR_RETURN(const std::unique_ptr<BaseFile> base, BaseFile::Open(files, path));
   const Status created = CreateLogDirectory(files, layout, base->page_size(), nullptr);
   if (created.ok()) (void)files.Remove(path + "-shm");  // of a stock SQLite that died; nothing reads it any more
