@@ -16,6 +16,9 @@ sys.modules[LOADER.name] = run  # dataclasses look their module up
 LOADER.exec_module(run)
 
 
+pytestmark = pytest.mark.slow  # minutes of a core
+
+
 @pytest.fixture(autouse=True)
 def tools():
     missing = run.missing_tools()
