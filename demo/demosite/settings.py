@@ -7,6 +7,7 @@ from .secret import secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
+VAR_DIR.mkdir(exist_ok=True)  # holds the database, also that of the tests
 
 
 def _flag(name: str) -> bool:
