@@ -111,7 +111,8 @@ def test_killed_at_random_moments(tmp_path, action, measured):
     assert found["live"]
     assert found["ordinary"]
     measured(
-        f"{killed} kills in {rounds} rounds within {2 * took:.2f} s; then {found['live']} times live, {found['ordinary']} times ordinary"
+        f"{killed} kills in {rounds} rounds within {2 * took:.2f} s; "
+        f"then {found['live']} times live, {found['ordinary']} times ordinary"
     )
 
 
