@@ -22,6 +22,7 @@ enum class StatusCode {
   kNotDatabase,     // the file is not an SQLite database
   kCorrupt,         // the content contradicts itself
   kInvalid,         // a setting or an argument is wrong
+  kUnavailable,     // a service did not answer or asked for patience; the request may or may not have been carried out
   kUnknownOutcome,  // the commit may or may not have taken effect
 };
 

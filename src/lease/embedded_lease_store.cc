@@ -52,7 +52,7 @@ Status EmbeddedLeaseStore::Write(const LeaseRecord& record) {
   return file_->WriteAt(0, std::as_bytes(std::span(text)));
 }
 
-Result<AcquireReply> EmbeddedLeaseStore::TryAcquire(const LeaseRecord& wanted) {
+Result<AcquireReply> EmbeddedLeaseStore::TryAcquire(const LeaseRecord& wanted, const Takeover&) {
   EFS_RETURN_IF_ERROR(Open());
   AcquireReply reply;
   EFS_ASSIGN_OR_RETURN(reply.next, IsMyTurn());

@@ -23,7 +23,9 @@ class EmbeddedLeaseStore final : public LeaseStore {
   static constexpr const char* kName = "embedded";
 
   std::string name() const override { return kName; }
-  Result<AcquireReply> TryAcquire(const LeaseRecord& wanted) override;
+  bool expires() const override { return false; }
+  Result<AcquireReply> TryAcquire(const LeaseRecord& wanted, const Takeover& takeover) override;
+  Result<bool> Renew(const LeaseRecord&) override { return true; }
   std::optional<LeaseRecord> Peek() override { return Peek(files_, present_path_.empty() ? path_ : present_path_); }
   void StopWaiting() override;
   Status Release(const LeaseRecord& mine, const std::optional<CleanRelease>& clean) override;

@@ -72,7 +72,7 @@ Result<std::optional<CleanRelease>> Lease::Acquire(Instant deadline) {
   const Instant begun = clock_.Now();
   Backoff backoff;
   while (true) {
-    const Result<AcquireReply> attempt = store_->TryAcquire(record_);
+    const Result<AcquireReply> attempt = store_->TryAcquire(record_, {});
     if (!attempt.ok()) {
       store_->StopWaiting();
       return attempt.status();

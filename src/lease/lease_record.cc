@@ -30,6 +30,8 @@ std::string FormatLeaseRecord(const LeaseRecord& record) {
   json object = {{"version", kVersion},
                  {"pk", record.database_id},
                  {"lock_id", record.lock_id},
+                 {"lock_version", record.version},
+                 {"expires_at_ms", record.expires_at_ms},
                  {"holder", record.holder},
                  {"since_ms", record.since_ms}};
   if (record.released) {
@@ -48,6 +50,7 @@ std::optional<LeaseRecord> ParseLeaseRecord(std::string_view text) {
   uint32_t version = 0;
   if (!Get(object, "version", &version) || version != kVersion) return std::nullopt;
   if (!Get(object, "pk", &record.database_id) || !Get(object, "lock_id", &record.lock_id) ||
+      !Get(object, "lock_version", &record.version) || !Get(object, "expires_at_ms", &record.expires_at_ms) ||
       !Get(object, "holder", &record.holder) || !Get(object, "since_ms", &record.since_ms)) {
     return std::nullopt;
   }

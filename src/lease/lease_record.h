@@ -22,6 +22,8 @@ struct CleanRelease {
 struct LeaseRecord {
   std::string database_id;
   std::string lock_id;                   // names one attempt to acquire, for ever; empty once released
+  uint64_t version = 0;                  // counts the renewals of this attempt
+  int64_t expires_at_ms = 0;             // wall time of the holder; 0: the record does not expire
   std::string holder;                    // for people: host, process, program
   int64_t since_ms = 0;                  // wall time of the holder, milliseconds since 1970
   std::optional<CleanRelease> released;  // absent while held, or when the last tenure promised nothing

@@ -49,20 +49,33 @@ TEST(LeaseRecordTest, Further_fields_are_allowed) {
 
 TEST(LeaseRecordTest, Garbage_is_no_record) {
   const std::string good =
-      R"({"version":1,"pk":"p","lock_id":"l","holder":"h","since_ms":1,"released":{"segment":1,"salts":2,"frames":3,"store":"s"}})";
+      R"({"version":1,"pk":"p","lock_id":"l","lock_version":1,"expires_at_ms":0,"holder":"h","since_ms":1,"released":{"segment":1,"salts":2,"frames":3,"store":"s"}})";
   ASSERT_TRUE(ParseLeaseRecord(good).has_value());
   const auto replaced = [&](const std::string& what, const std::string& by) {
     std::string text = good;
     return text.replace(text.find(what), what.size(), by);
   };
-  for (const std::string& text :
-       {std::string(), std::string(1024, '\0'), std::string("null"), std::string("[]"), std::string("{}"),
-        good.substr(0, good.size() - 1), good + "x", good + good, replaced("\"version\":1", "\"version\":2"),
-        replaced("\"version\":1,", ""), replaced("\"pk\":\"p\"", "\"pk\":1"), replaced("\"lock_id\":\"l\",", ""),
-        replaced("\"since_ms\":1", "\"since_ms\":\"1\""), replaced("\"since_ms\":1", "\"since_ms\":1.5"),
-        replaced("\"segment\":1", "\"segment\":-1"), replaced("\"frames\":3", "\"frames\":4294967296"),
-        replaced("\"frames\":3,", ""), replaced("\"store\":\"s\"", "\"store\":null"),
-        replaced(R"({"segment":1,"salts":2,"frames":3,"store":"s"})", "true")}) {
+  for (const std::string& text : {std::string(),
+                                  std::string(1024, '\0'),
+                                  std::string("null"),
+                                  std::string("[]"),
+                                  std::string("{}"),
+                                  good.substr(0, good.size() - 1),
+                                  good + "x",
+                                  good + good,
+                                  replaced("\"version\":1", "\"version\":2"),
+                                  replaced("\"version\":1,", ""),
+                                  replaced("\"pk\":\"p\"", "\"pk\":1"),
+                                  replaced("\"lock_id\":\"l\",", ""),
+                                  replaced("\"lock_version\":1,", ""),
+                                  replaced("\"expires_at_ms\":0", "\"expires_at_ms\":\"0\""),
+                                  replaced("\"since_ms\":1", "\"since_ms\":\"1\""),
+                                  replaced("\"since_ms\":1", "\"since_ms\":1.5"),
+                                  replaced("\"segment\":1", "\"segment\":-1"),
+                                  replaced("\"frames\":3", "\"frames\":4294967296"),
+                                  replaced("\"frames\":3,", ""),
+                                  replaced("\"store\":\"s\"", "\"store\":null"),
+                                  replaced(R"({"segment":1,"salts":2,"frames":3,"store":"s"})", "true")}) {
     EXPECT_FALSE(ParseLeaseRecord(text).has_value()) << text;
   }
 }

@@ -9,6 +9,14 @@
 
 namespace sqlite_efs {
 
+// Which record of another holder an attempt may replace, besides one that is absent or released. The store applies it
+// to the record as it stands at that moment.
+struct Takeover {
+  int64_t expired_before_ms = 0;   // one whose expires_at_ms is not 0 and less than this
+  std::string unchanged_lock_id;   // one of this attempt ("": none) and version: its holder has not renewed it for a
+  uint64_t unchanged_version = 0;  // whole lease by the caller's own clock
+};
+
 // What an attempt to take the lease showed.
 struct AcquireReply {
   bool acquired = false;
@@ -17,7 +25,9 @@ struct AcquireReply {
 };
 
 // Where the lease record of one database is kept. The store is a courtesy, not the fence: two processes that both
-// believe to hold the lease waste time and damage nothing, because the log's segments decide. One thread at a time.
+// believe to hold the lease waste time and damage nothing, because the log's segments decide. One thread at a time,
+// except for Renew(), which may come from another one. kUnavailable says that a request failed for a passing reason,
+// and may or may not have been carried out, now or later; any other error is permanent.
 class LeaseStore {
  public:
   virtual ~LeaseStore() = default;
@@ -25,9 +35,17 @@ class LeaseStore {
   // Names the store in a CleanRelease; equal only for stores that exclude each other's holders.
   virtual std::string name() const = 0;
 
-  // Puts `wanted` in the place of a record that is absent, released or expired, and returns that record; or refuses.
-  // One attempt, which does not wait. An error means that it is not known whether the lease was taken.
-  virtual Result<AcquireReply> TryAcquire(const LeaseRecord& wanted) = 0;
+  // Whether a record is good only until its expires_at_ms, so that its holder must renew it. Otherwise the tenure ends
+  // with its process, in whatever way that ends.
+  virtual bool expires() const = 0;
+
+  // Puts `wanted` in the place of a record that is absent, released, or may be taken over, and returns that record; or
+  // refuses. One attempt, which does not wait.
+  virtual Result<AcquireReply> TryAcquire(const LeaseRecord& wanted, const Takeover& takeover) = 0;
+
+  // Replaces the record by `renewed` if it is of the same lock_id and not released; false if it is not: the lease is
+  // lost. Only where expires().
+  virtual Result<bool> Renew(const LeaseRecord& renewed) = 0;
 
   // The record as it stands, if the store can tell without taking the lease.
   virtual std::optional<LeaseRecord> Peek() { return std::nullopt; }
@@ -35,8 +53,8 @@ class LeaseStore {
   // Gives up a place in the queue that TryAcquire() took.
   virtual void StopWaiting() {}
 
-  // Ends the tenure of `mine`, which it need not hold any more. With `clean`, the record says so to the next holder.
-  // From the call on the tenure is over, whatever is returned.
+  // Ends the tenure of `mine`, which it need not hold any more; a record of another lock_id is left alone. With
+  // `clean`, the record says so to the next holder. From the call on the tenure is over, whatever is returned.
   virtual Status Release(const LeaseRecord& mine, const std::optional<CleanRelease>& clean) = 0;
 };
 

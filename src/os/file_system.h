@@ -82,8 +82,9 @@ class FileSystem {
   // A second name for a file: kExists, atomically, if `name` is taken. After kExists a look-up of `name` is fresh.
   virtual Status Link(const std::string& existing, const std::string& name) = 0;
 
-  // Renames a directory; kExists if `to` is a directory that is not empty.
-  virtual Status RenameDirectory(const std::string& from, const std::string& to) = 0;
+  // Gives a file or directory another name, atomically. A directory: kExists if `to` is one that is not empty. A file
+  // takes the place of a file that has the name, silently.
+  virtual Status Rename(const std::string& from, const std::string& to) = 0;
 
   virtual Status MakeDirectory(const std::string& path, uint32_t permissions) = 0;
   virtual Status Remove(const std::string& path) = 0;
@@ -94,6 +95,11 @@ class FileSystem {
 
   // Whether this process is permitted to write to the file or directory; may be as old as the NFS caches.
   virtual bool MayWrite(const std::string& path) = 0;
+
+  // A view of this file system that holds `directory`: names below it are looked up in that very directory, even when
+  // it has been renamed, removed, or another one has taken its name. So what a stopped process does late by name
+  // cannot hit what came after. Must not outlive this file system; files opened through it may outlive it.
+  virtual Result<std::unique_ptr<FileSystem>> Pin(const std::string& directory) = 0;
 };
 
 // The file system of this machine. In a child of fork() every descriptor that was open in the parent is closed, and

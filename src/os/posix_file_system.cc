@@ -30,12 +30,12 @@ class Descriptors {
     return *instance;
   }
 
-  // Calls open(2); the end of the list on failure. No fork() can come between the opening and the noting.
-  Slot Open(const char* path, int flags, uint32_t permissions) {
+  // Calls openat(2); the end of the list on failure. No fork() can come between the opening and the noting.
+  Slot Open(int directory, const char* path, int flags, uint32_t permissions) {
     const std::lock_guard lock(mutex_);
     int fd = -1;
     do {
-      fd = ::open(path, flags, permissions);
+      fd = ::openat(directory, path, flags, permissions);
     } while (fd < 0 && errno == EINTR);
     if (fd < 0) return fds_.end();
     fds_.emplace_front(fd);
@@ -181,18 +181,47 @@ int FlagsOf(OpenMode mode) {
   return O_RDONLY;
 }
 
+// A held directory, closed with the object.
+class HeldDirectory {
+ public:
+  explicit HeldDirectory(Descriptors::Slot slot) : slot_(slot) {}
+  ~HeldDirectory() { Descriptors::Instance().Close(slot_); }
+  HeldDirectory(const HeldDirectory&) = delete;
+  HeldDirectory& operator=(const HeldDirectory&) = delete;
+  int fd() const { return slot_->load(std::memory_order_relaxed); }
+
+ private:
+  Descriptors::Slot slot_;
+};
+
 class PosixFiles final : public FileSystem {
  public:
+  PosixFiles() = default;
+  PosixFiles(std::string pinned, Descriptors::Slot slot)
+      : prefix_(std::move(pinned) + "/"), held_(std::make_unique<HeldDirectory>(slot)) {}
+
   Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode, uint32_t permissions) override {
     Descriptors& descriptors = Descriptors::Instance();
-    const auto slot = descriptors.Open(path.c_str(), FlagsOf(mode) | O_CLOEXEC | O_NOCTTY, permissions);
+    const Place at = PlaceOf(path);
+    const auto slot = descriptors.Open(at.directory, at.name, FlagsOf(mode) | O_CLOEXEC | O_NOCTTY, permissions);
     if (!descriptors.IsOpen(slot)) return Status::FromErrno(errno, "open", path);
     return std::unique_ptr<File>(new PosixFile(slot, path));
   }
 
   Result<std::vector<std::string>> List(const std::string& directory) override {
-    const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(directory.c_str()), &::closedir);
-    if (!dir) return Status::FromErrno(errno, "list", directory);
+    const Place at = PlaceOf(directory);
+    // An open of "." in a held directory does not ask the server; this does, and makes later look-ups fresh.
+    struct statx s;
+    if (::statx(at.directory, at.name, AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &s) != 0) {
+      return Status::FromErrno(errno, "list", directory);
+    }
+    const int fd = ::openat(at.directory, at.name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return Status::FromErrno(errno, "list", directory);
+    const std::unique_ptr<DIR, int (*)(DIR*)> dir(::fdopendir(fd), &::closedir);
+    if (!dir) {
+      ::close(fd);
+      return Status::FromErrno(ENOMEM, "list", directory);
+    }
     std::vector<std::string> names;
     errno = 0;
     while (const dirent* entry = ::readdir(dir.get())) {
@@ -205,45 +234,83 @@ class PosixFiles final : public FileSystem {
   }
 
   Result<FileAttributes> Stat(const std::string& path) override {
+    const Place at = PlaceOf(path);
     struct statx s;
-    if (::statx(AT_FDCWD, path.c_str(), 0, STATX_BASIC_STATS, &s) != 0) {
+    if (::statx(at.directory, at.name, 0, STATX_BASIC_STATS, &s) != 0) {
       return Status::FromErrno(errno, "look at", path);
     }
     return FromStatx(s);
   }
 
   Status Link(const std::string& existing, const std::string& name) override {
-    return Check(::link(existing.c_str(), name.c_str()), "create", name);
+    const Place from = PlaceOf(existing);
+    const Place to = PlaceOf(name);
+    return Check(::linkat(from.directory, from.name, to.directory, to.name, 0), "create", name);
   }
 
-  Status RenameDirectory(const std::string& from, const std::string& to) override {
-    return Check(::rename(from.c_str(), to.c_str()), "rename to", to);
+  Status Rename(const std::string& from, const std::string& to) override {
+    const Place old_place = PlaceOf(from);
+    const Place new_place = PlaceOf(to);
+    return Check(::renameat(old_place.directory, old_place.name, new_place.directory, new_place.name), "rename to", to);
   }
 
   Status MakeDirectory(const std::string& path, uint32_t permissions) override {
-    return Check(::mkdir(path.c_str(), permissions), "make directory", path);
+    const Place at = PlaceOf(path);
+    return Check(::mkdirat(at.directory, at.name, permissions), "make directory", path);
   }
 
-  Status Remove(const std::string& path) override { return Check(::unlink(path.c_str()), "remove", path); }
+  Status Remove(const std::string& path) override {
+    const Place at = PlaceOf(path);
+    return Check(::unlinkat(at.directory, at.name, 0), "remove", path);
+  }
 
   Status RemoveDirectory(const std::string& path) override {
-    return Check(::rmdir(path.c_str()), "remove directory", path);
+    const Place at = PlaceOf(path);
+    return Check(::unlinkat(at.directory, at.name, AT_REMOVEDIR), "remove directory", path);
   }
 
   Status SyncDirectory(const std::string& path) override {
-    const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const Place at = PlaceOf(path);
+    const int fd = ::openat(at.directory, at.name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return Status::FromErrno(errno, "open", path);
     const Status status = Check(::fsync(fd), "make durable", path);
     ::close(fd);
     return status;
   }
 
-  bool MayWrite(const std::string& path) override { return ::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0; }
+  bool MayWrite(const std::string& path) override {
+    const Place at = PlaceOf(path);
+    return ::faccessat(at.directory, at.name, W_OK, AT_EACCESS) == 0;
+  }
+
+  Result<std::unique_ptr<FileSystem>> Pin(const std::string& directory) override {
+    Descriptors& descriptors = Descriptors::Instance();
+    const Place at = PlaceOf(directory);
+    const auto slot = descriptors.Open(at.directory, at.name, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    if (!descriptors.IsOpen(slot)) return Status::FromErrno(errno, "open", directory);
+    return std::unique_ptr<FileSystem>(new PosixFiles(directory, slot));
+  }
 
  private:
+  // Where a path is looked up: a directory's descriptor, and a name that is relative to it. Valid while the path is.
+  struct Place {
+    int directory;
+    const char* name;
+  };
+
+  Place PlaceOf(const std::string& path) const {
+    if (!held_) return {AT_FDCWD, path.c_str()};
+    if (path.compare(0, prefix_.size(), prefix_) == 0) return {held_->fd(), path.c_str() + prefix_.size()};
+    const bool is_the_directory = path.size() + 1 == prefix_.size() && prefix_.compare(0, path.size(), path) == 0;
+    return is_the_directory ? Place{held_->fd(), "."} : Place{AT_FDCWD, path.c_str()};
+  }
+
   static Status Check(int rc, const char* action, const std::string& path) {
     return rc == 0 ? Status() : Status::FromErrno(errno, action, path);
   }
+
+  std::string prefix_;                   // of the paths that are looked up in held_
+  std::unique_ptr<HeldDirectory> held_;  // null: nothing is pinned
 };
 
 }  // namespace

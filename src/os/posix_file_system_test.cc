@@ -99,15 +99,53 @@ TEST_F(PosixFileSystemTest, Directories) {
   EXPECT_EQ(*files_.List(directory_ / "d"), std::vector<std::string>{"x"});
   EXPECT_TRUE(files_.Stat(directory_ / "d")->is_directory);
   ASSERT_TRUE(files_.MakeDirectory(directory_ / "e", 0755).ok());
-  EXPECT_TRUE(files_.RenameDirectory(directory_ / "e", directory_ / "d").Is(StatusCode::kExists));
+  EXPECT_TRUE(files_.Rename(directory_ / "e", directory_ / "d").Is(StatusCode::kExists));
   WriteWholeFile(directory_ / "file", "");
-  EXPECT_FALSE(files_.RenameDirectory(directory_ / "e", directory_ / "file").ok());
-  EXPECT_TRUE(files_.RenameDirectory(directory_ / "d", directory_ / "e").ok());
+  EXPECT_FALSE(files_.Rename(directory_ / "e", directory_ / "file").ok());
+  EXPECT_TRUE(files_.Rename(directory_ / "d", directory_ / "e").ok());
   EXPECT_TRUE(files_.SyncDirectory(directory_ / "e").ok());
   EXPECT_TRUE(files_.RemoveDirectory(directory_ / "e").Is(StatusCode::kExists));
   EXPECT_TRUE(files_.Remove(directory_ / "e/x").ok());
   EXPECT_TRUE(files_.RemoveDirectory(directory_ / "e").ok());
   EXPECT_TRUE(files_.List(directory_ / "e").status().Is(StatusCode::kNotFound));
+}
+
+TEST_F(PosixFileSystemTest, Rename_of_a_file_takes_the_place_of_another) {
+  WriteWholeFile(directory_ / "a", "a");
+  WriteWholeFile(directory_ / "b", "b");
+  EXPECT_TRUE(files_.Rename(directory_ / "a", directory_ / "b").ok());
+  EXPECT_EQ(ReadWholeFile(directory_ / "b"), "a");
+  EXPECT_TRUE(files_.Rename(directory_ / "a", directory_ / "b").Is(StatusCode::kNotFound));
+}
+
+TEST_F(PosixFileSystemTest, A_pinned_directory_is_that_very_one_whatever_takes_its_name) {
+  const std::string home = directory_ / "d";
+  ASSERT_TRUE(files_.MakeDirectory(home, 0700).ok());
+  Result<std::unique_ptr<FileSystem>> pinned = files_.Pin(home);
+  ASSERT_TRUE(pinned.ok()) << pinned.status().message();
+  ASSERT_TRUE(files_.Rename(home, directory_ / "away").ok());
+  ASSERT_TRUE(files_.MakeDirectory(home, 0700).ok());
+
+  ASSERT_TRUE((*pinned)->Open(home + "/file", OpenMode::kCreateNew, 0644).ok());
+  EXPECT_TRUE((*pinned)->Link(home + "/file", home + "/second").ok());
+  EXPECT_TRUE((*pinned)->Rename(home + "/second", home + "/third").ok());
+  EXPECT_TRUE((*pinned)->MakeDirectory(home + "/sub", 0700).ok());
+  EXPECT_TRUE((*pinned)->RemoveDirectory(home + "/sub").ok());
+  EXPECT_TRUE((*pinned)->SyncDirectory(home).ok());
+  EXPECT_TRUE((*pinned)->MayWrite(home + "/third"));
+  EXPECT_EQ((*pinned)->Stat(home + "/third")->links, 2u);
+  EXPECT_EQ((*pinned)->List(home)->size(), 2u);
+  EXPECT_EQ(files_.List(directory_ / "away")->size(), 2u);
+  EXPECT_EQ(files_.List(home)->size(), 0u);
+
+  // Other paths are as ever, also one that only begins like the directory's.
+  EXPECT_TRUE((*pinned)->Open(home + "-wal", OpenMode::kCreateNew, 0644).ok());
+  EXPECT_TRUE(files_.Stat(home + "-wal").ok());
+
+  EXPECT_TRUE((*pinned)->Remove(home + "/third").ok());
+  EXPECT_TRUE((*pinned)->Remove(home + "/file").ok());
+  ASSERT_TRUE(files_.RemoveDirectory(directory_ / "away").ok());
+  EXPECT_TRUE((*pinned)->Open(home + "/file", OpenMode::kCreateNew, 0644).status().Is(StatusCode::kNotFound));
 }
 
 TEST_F(PosixFileSystemTest, A_lock_excludes_other_descriptors_until_it_or_they_end) {

@@ -31,7 +31,7 @@ class Preparation {
 
   Status MoveTo(const Layout& target) {
     EFS_RETURN_IF_ERROR(files_.SyncDirectory(layout_.directory()));
-    EFS_RETURN_IF_ERROR(files_.RenameDirectory(layout_.directory(), target.directory()));
+    EFS_RETURN_IF_ERROR(files_.Rename(layout_.directory(), target.directory()));
     done_ = true;
     const size_t slash = target.base().rfind('/');
     return files_.SyncDirectory(slash == std::string::npos ? "." : target.base().substr(0, slash + 1));

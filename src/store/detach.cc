@@ -189,9 +189,9 @@ class Detachment {
     EFS_RETURN_IF_ERROR(CheckUndisturbed());
     EFS_RETURN_IF_ERROR(last_->ChangeMode(ModeFor(SegmentState::kMerging, base_mode_)));
     const std::string away = layout_.directory() + kDetachedSuffix + live_->id();
-    EFS_RETURN_IF_ERROR(files_.RenameDirectory(layout_.directory(), away));
+    EFS_RETURN_IF_ERROR(files_.Rename(layout_.directory(), away));
     const Status complete = CheckComplete(Layout(layout_.base(), away));
-    gone_ = complete.ok() || !files_.RenameDirectory(away, layout_.directory()).ok();
+    gone_ = complete.ok() || !files_.Rename(away, layout_.directory()).ok();
     return complete;
   }
 

@@ -43,14 +43,17 @@ class DyingFileSystem final : public FileSystem {
   }
   Status Dead() const { return {failure, "the process has died"}; }
 
-  Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode, uint32_t permissions) override;
+  Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode, uint32_t permissions) override {
+    return OpenIn(real_, path, mode, permissions);
+  }
+  Result<std::unique_ptr<File>> OpenIn(FileSystem& real, const std::string& path, OpenMode mode, uint32_t permissions);
   Result<std::vector<std::string>> List(const std::string& directory) override { return real_.List(directory); }
   Result<FileAttributes> Stat(const std::string& path) override { return real_.Stat(path); }
   Status Link(const std::string& existing, const std::string& name) override {
     return Lives() ? real_.Link(existing, name) : Dead();
   }
-  Status RenameDirectory(const std::string& from, const std::string& to) override {
-    return Lives() ? real_.RenameDirectory(from, to) : Dead();
+  Status Rename(const std::string& from, const std::string& to) override {
+    return Lives() ? real_.Rename(from, to) : Dead();
   }
   Status MakeDirectory(const std::string& path, uint32_t permissions) override {
     return Lives() ? real_.MakeDirectory(path, permissions) : Dead();
@@ -59,9 +62,45 @@ class DyingFileSystem final : public FileSystem {
   Status RemoveDirectory(const std::string& path) override { return Lives() ? real_.RemoveDirectory(path) : Dead(); }
   Status SyncDirectory(const std::string& path) override { return Lives() ? real_.SyncDirectory(path) : Dead(); }
   bool MayWrite(const std::string& path) override { return real_.MayWrite(path); }
+  Result<std::unique_ptr<FileSystem>> Pin(const std::string& directory) override;
 
  private:
   FileSystem& real_ = PosixFileSystem();
+};
+
+// A pinned view of it, which dies with it.
+class DyingPinnedFileSystem final : public FileSystem {
+ public:
+  DyingPinnedFileSystem(DyingFileSystem& files, std::unique_ptr<FileSystem> real)
+      : files_(files), real_(std::move(real)) {}
+
+  Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode, uint32_t permissions) override {
+    return files_.OpenIn(*real_, path, mode, permissions);
+  }
+  Result<std::vector<std::string>> List(const std::string& directory) override { return real_->List(directory); }
+  Result<FileAttributes> Stat(const std::string& path) override { return real_->Stat(path); }
+  Status Link(const std::string& existing, const std::string& name) override {
+    return files_.Lives() ? real_->Link(existing, name) : files_.Dead();
+  }
+  Status Rename(const std::string& from, const std::string& to) override {
+    return files_.Lives() ? real_->Rename(from, to) : files_.Dead();
+  }
+  Status MakeDirectory(const std::string& path, uint32_t permissions) override {
+    return files_.Lives() ? real_->MakeDirectory(path, permissions) : files_.Dead();
+  }
+  Status Remove(const std::string& path) override { return files_.Lives() ? real_->Remove(path) : files_.Dead(); }
+  Status RemoveDirectory(const std::string& path) override {
+    return files_.Lives() ? real_->RemoveDirectory(path) : files_.Dead();
+  }
+  Status SyncDirectory(const std::string& path) override {
+    return files_.Lives() ? real_->SyncDirectory(path) : files_.Dead();
+  }
+  bool MayWrite(const std::string& path) override { return real_->MayWrite(path); }
+  Result<std::unique_ptr<FileSystem>> Pin(const std::string&) override { return files_.Dead(); }
+
+ private:
+  DyingFileSystem& files_;
+  std::unique_ptr<FileSystem> real_;
 };
 
 class DyingFile final : public File {
@@ -89,11 +128,17 @@ class DyingFile final : public File {
   std::unique_ptr<File> real_;
 };
 
-Result<std::unique_ptr<File>> DyingFileSystem::Open(const std::string& path, OpenMode mode, uint32_t permissions) {
+Result<std::unique_ptr<File>> DyingFileSystem::OpenIn(FileSystem& files, const std::string& path, OpenMode mode,
+                                                      uint32_t permissions) {
   const bool creates = mode == OpenMode::kCreateNew || mode == OpenMode::kCreateOrOpen;
   if (creates && !Lives()) return Dead();
-  EFS_ASSIGN_OR_RETURN(std::unique_ptr<File> real, real_.Open(path, mode, permissions));
+  EFS_ASSIGN_OR_RETURN(std::unique_ptr<File> real, files.Open(path, mode, permissions));
   return std::unique_ptr<File>(new DyingFile(*this, std::move(real)));
+}
+
+Result<std::unique_ptr<FileSystem>> DyingFileSystem::Pin(const std::string& directory) {
+  EFS_ASSIGN_OR_RETURN(std::unique_ptr<FileSystem> real, real_.Pin(directory));
+  return std::unique_ptr<FileSystem>(new DyingPinnedFileSystem(*this, std::move(real)));
 }
 
 // The environment of a process on `files`, which dies with that.

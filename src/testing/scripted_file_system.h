@@ -49,7 +49,7 @@ using Hook = std::function<Status(const Call&)>;
 // on the calling thread, without a lock: they may use the file system themselves.
 class ScriptedFileSystem final : public FileSystem {
  public:
-  explicit ScriptedFileSystem(FileSystem& real) : real_(real) {}
+  explicit ScriptedFileSystem(FileSystem& real) : real_(real), root_(*this) {}
 
   void Before(Hook hook) { Set(&before_, std::move(hook)); }
   void After(Hook hook) { Set(&after_, std::move(hook)); }
@@ -61,7 +61,7 @@ class ScriptedFileSystem final : public FileSystem {
   Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode, uint32_t permissions) override {
     return Run<std::unique_ptr<File>>({Op::kOpen, path}, [&]() -> Result<std::unique_ptr<File>> {
       EFS_ASSIGN_OR_RETURN(std::unique_ptr<File> file, real_.Open(path, mode, permissions));
-      return std::unique_ptr<File>(new ScriptedFile(*this, std::move(file)));
+      return std::unique_ptr<File>(new ScriptedFile(root_, std::move(file)));
     });
   }
   Result<std::vector<std::string>> List(const std::string& directory) override {
@@ -73,8 +73,8 @@ class ScriptedFileSystem final : public FileSystem {
   Status Link(const std::string& existing, const std::string& name) override {
     return Run({Op::kLink, name}, [&] { return real_.Link(existing, name); });
   }
-  Status RenameDirectory(const std::string& from, const std::string& to) override {
-    return Run({Op::kRename, to}, [&] { return real_.RenameDirectory(from, to); });
+  Status Rename(const std::string& from, const std::string& to) override {
+    return Run({Op::kRename, to}, [&] { return real_.Rename(from, to); });
   }
   Status MakeDirectory(const std::string& path, uint32_t permissions) override {
     return Run({Op::kMakeDirectory, path}, [&] { return real_.MakeDirectory(path, permissions); });
@@ -89,6 +89,10 @@ class ScriptedFileSystem final : public FileSystem {
     return Run({Op::kSyncDirectory, path}, [&] { return real_.SyncDirectory(path); });
   }
   bool MayWrite(const std::string& path) override { return real_.MayWrite(path); }
+  Result<std::unique_ptr<FileSystem>> Pin(const std::string& directory) override {
+    EFS_ASSIGN_OR_RETURN(std::unique_ptr<FileSystem> pinned, real_.Pin(directory));
+    return std::unique_ptr<FileSystem>(new ScriptedFileSystem(std::move(pinned), root_));
+  }
 
  private:
   class ScriptedFile final : public File {
@@ -128,6 +132,10 @@ class ScriptedFileSystem final : public FileSystem {
     std::unique_ptr<File> real_;
   };
 
+  // A pinned view: the hooks are those of `root`.
+  ScriptedFileSystem(std::unique_ptr<FileSystem> pinned, ScriptedFileSystem& root)
+      : pinned_(std::move(pinned)), real_(*pinned_), root_(root) {}
+
   using SharedHook = std::shared_ptr<const Hook>;
 
   void Set(SharedHook* slot, Hook hook) {
@@ -145,20 +153,22 @@ class ScriptedFileSystem final : public FileSystem {
 
   template <typename Action>
   Status Run(const Call& call, Action&& action) {
-    EFS_RETURN_IF_ERROR(Ask(before_, call));
+    EFS_RETURN_IF_ERROR(root_.Ask(root_.before_, call));
     EFS_RETURN_IF_ERROR(action());
-    return Ask(after_, call);
+    return root_.Ask(root_.after_, call);
   }
   template <typename T, typename Action>
   Result<T> Run(const Call& call, Action&& action) {
-    EFS_RETURN_IF_ERROR(Ask(before_, call));
+    EFS_RETURN_IF_ERROR(root_.Ask(root_.before_, call));
     Result<T> result = action();
     if (!result.ok()) return result;
-    EFS_RETURN_IF_ERROR(Ask(after_, call));
+    EFS_RETURN_IF_ERROR(root_.Ask(root_.after_, call));
     return result;
   }
 
+  std::unique_ptr<FileSystem> pinned_;
   FileSystem& real_;
+  ScriptedFileSystem& root_;
   std::mutex mutex_;
   SharedHook before_;
   SharedHook after_;

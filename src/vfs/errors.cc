@@ -20,6 +20,7 @@ int ResultCode(const Status& status) {
     case StatusCode::kOk:
       return SQLITE_OK;
     case StatusCode::kBusy:
+    case StatusCode::kUnavailable:
       return SQLITE_BUSY;
     case StatusCode::kConflict:
       return SQLITE_BUSY_SNAPSHOT;
