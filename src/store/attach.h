@@ -14,13 +14,18 @@ namespace sqlite_efs {
 using BeforeGoingLive = std::function<Status(const Layout& preparation, const std::string& database_id)>;
 
 // Makes the database `base` live by giving it a log directory, in one atomic step: its identity, and an empty segment.
-// The base must be a whole SQLite database in WAL mode without a `-wal` file. kExists if it is live already, or if
-// somebody opens it with stock SQLite at this moment. A crash leaves the database as it was, or live.
+// The base must be a whole SQLite database in WAL mode without a `-wal` file, and the caller must hold the lock on
+// SQLite's locking bytes of it. kExists if it is live already, or if somebody opens it with stock SQLite at this
+// moment. A crash leaves the database as it was, or live.
 Status CreateLogDirectory(FileSystem& files, const Layout& layout, uint32_t page_size, const BeforeGoingLive& before);
 
 // Makes the empty file `base` the base of an empty live database with pages of that size. The caller must hold the lock
 // on SQLite's locking bytes of the file.
 Status CreateDatabase(FileSystem& files, const Layout& layout, uint32_t page_size, const BeforeGoingLive& before);
+
+// Removes what an attach that was broken off has left: directories that never came into place. The caller holds the
+// lock on SQLite's locking bytes of the base, as everybody does who prepares one.
+void RemovePreparations(FileSystem& files, const Layout& layout);
 
 // Refuses what cannot be made live: a file with several names, a journal beside it.
 Status CheckAttachable(FileSystem& files, const Layout& layout);

@@ -10,6 +10,7 @@ constexpr char kMagic[16] = "SQLite format 3";  // with its zero byte
 constexpr uint32_t kUtf8 = 1;
 constexpr uint32_t kSchemaFormat = 4;
 constexpr std::byte kLeafTablePage{0x0d};
+constexpr int kMaxHeaderReads = 4;
 
 bool HasMagic(Bytes header) { return std::memcmp(header.data(), kMagic, sizeof kMagic) == 0; }
 
@@ -29,20 +30,26 @@ uint32_t PageCountOf(Bytes header) {
 Result<std::unique_ptr<BaseFile>> BaseFile::Open(FileSystem& files, const std::string& path) {
   EFS_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files.Open(path, OpenMode::kRead));
   std::unique_ptr<BaseFile> base(new BaseFile(std::move(file)));
+  // Header and size are two readings, between which somebody may merge.
+  Status status = base->CheckHeader();
+  for (int i = 1; i < kMaxHeaderReads && status.Is(StatusCode::kCorrupt); i++) status = base->CheckHeader();
+  if (!status.ok()) return status;
+  return base;
+}
+
+Status BaseFile::CheckHeader() {
   std::array<std::byte, kDatabaseHeaderSize> header;
-  EFS_ASSIGN_OR_RETURN(const size_t size, base->file_->ReadAt(0, header));
+  EFS_ASSIGN_OR_RETURN(const size_t size, file_->ReadAt(0, header));
   if (size < header.size() || !HasMagic(header) || PageSizeOf(header) == 0) {
     return Status(StatusCode::kNotDatabase,
-                  path + " is not an SQLite database; restore it from a backup, or name another file");
+                  file_->path() + " is not an SQLite database; restore it from a backup, or name another file");
   }
-  base->page_size_ = PageSizeOf(header);
-  EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, base->file_->Look());
-  const uint64_t stated = uint64_t{PageCountOf(header)} * base->page_size_;
-  if (attributes.size < std::max<uint64_t>(stated, base->page_size_)) {
-    return Status::Corrupt(path + " is truncated: its header states " + std::to_string(stated) + " bytes, it has " +
-                           std::to_string(attributes.size) + "; restore it from a backup");
-  }
-  return base;
+  page_size_ = PageSizeOf(header);
+  EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, file_->Look());  // and the next reading will be fresh
+  const uint64_t stated = uint64_t{PageCountOf(header)} * page_size_;
+  if (attributes.size >= std::max<uint64_t>(stated, page_size_)) return {};
+  return Status::Corrupt(file_->path() + " is truncated: its header states " + std::to_string(stated) +
+                         " bytes, it has " + std::to_string(attributes.size) + "; restore it from a backup");
 }
 
 Status BaseFile::ReadPage(PageNumber page, MutableBytes out) const {

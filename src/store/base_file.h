@@ -45,6 +45,7 @@ class BaseFile {
 
  private:
   explicit BaseFile(std::unique_ptr<File> file) : file_(std::move(file)) {}
+  Status CheckHeader();
 
   std::unique_ptr<File> file_;
   uint32_t page_size_ = 0;

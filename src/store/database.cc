@@ -13,6 +13,8 @@ constexpr Duration kConflictGrace = std::chrono::milliseconds(120);
 constexpr Duration kCreationTimeout = std::chrono::seconds(5);
 constexpr Duration kCreationPoll = std::chrono::milliseconds(2);
 constexpr int kMaxOpenAttempts = 5;
+// Frames of a full segment where merging is left to a checkpoint.
+constexpr uint32_t kFullFrames = 1000;
 // A lease that took longer to get was waited for.
 constexpr Duration kLongWait = std::chrono::milliseconds(1);
 
@@ -30,6 +32,7 @@ Writer::~Writer() {
   transaction_.reset();
   creation_lock_.reset();
   database_.EndWrite();
+  if (committed_ && database_.autocheckpoint_frames != 0) from_.live_->merger().MergeWhatIsDue();
 }
 
 Status Writer::WritePage(PageNumber page, Bytes content) {
@@ -51,6 +54,7 @@ Status Writer::Commit(uint32_t page_count, Snapshot* snapshot) {
   assert(transaction_);
   EFS_RETURN_IF_ERROR(transaction_->Commit(page_count));
   database_.commits++;
+  committed_ = true;
   snapshot->live_ = from_.live_;
   snapshot->position_ = transaction_->position();
   snapshot->page_count_ = page_count;
@@ -124,7 +128,7 @@ Result<Snapshot> Database::TrySnapshot() {
     return status;
   }
   snapshot.position_ = *newest;
-  EFS_ASSIGN_OR_RETURN(snapshot.page_count_, snapshot.live_->PageCount(*newest));
+  snapshot.page_count_ = newest->page_count;
   return snapshot;
 }
 
@@ -133,7 +137,7 @@ Result<Snapshot> Database::LastSnapshot() {
   snapshot.live_ = live();
   if (snapshot.is_new()) return TakeSnapshot();
   snapshot.position_ = snapshot.live_->log().newest();
-  EFS_ASSIGN_OR_RETURN(snapshot.page_count_, snapshot.live_->PageCount(snapshot.position_));
+  snapshot.page_count_ = snapshot.position_.page_count;
   return snapshot;
 }
 
@@ -177,7 +181,12 @@ Result<std::unique_ptr<Writer>> Database::BeginInPlace(const Snapshot& from, Ins
     writer->creation_lock_ = std::move(lock);
     return writer;
   }
-  const Result<LogPosition> newest = BeginTenure(*live, deadline);
+  Result<LogPosition> newest = BeginTenure(*live, deadline);
+  const uint32_t full_frames = autocheckpoint_frames != 0 ? autocheckpoint_frames.load() : kFullFrames;
+  if (newest.ok() && live->SegmentIsFull(full_frames)) {
+    const Status begun = live->BeginEmptySegment(deadline);
+    newest = begun.ok() ? Result<LogPosition>(live->log().newest()) : Result<LogPosition>(begun);
+  }
   if (newest.status().Is(StatusCode::kStale)) return Superseded(path());
   if (!newest.ok()) return newest.status();
   if (!live->log().SameState(*newest, from.position_)) return Superseded(path());
@@ -234,6 +243,33 @@ Status Database::Create(uint32_t page_size) {
   live_ = std::move(live);
   was_live_ = true;
   return {};
+}
+
+Result<CheckpointReport> Database::Checkpoint(Owner owner, Duration timeout, const Progress& progress) {
+  const Instant deadline = environment_.clock.Now() + timeout;
+  EFS_RETURN_IF_ERROR(TakeSnapshot().status());
+  const std::shared_ptr<LiveDatabase> open = live();
+  if (!open) return CheckpointReport{};
+  EFS_RETURN_IF_ERROR(SealAll(owner, timeout));
+  const MergeCounters before = open->merger().counters();
+  EFS_RETURN_IF_ERROR(open->merger().MergeAll(deadline, progress));
+  const MergeCounters after = open->merger().counters();
+  return CheckpointReport{after.segments - before.segments, after.pages - before.pages};
+}
+
+// Puts all that is committed into sealed segments.
+Status Database::SealAll(Owner owner, Duration timeout) {
+  const Instant deadline = environment_.clock.Now() + timeout;
+  bool was_kept = false;
+  if (!gate_.Enter(owner, timeout, &was_kept)) {
+    return Status::Busy("database is locked: " + path() + " is being written by another connection of this process");
+  }
+  if (was_kept) alarm_->Cancel();
+  const std::shared_ptr<LiveDatabase> open = live();
+  Status status = open ? BeginTenure(*open, deadline).status() : Status();
+  if (status.ok() && open) status = open->BeginEmptySegment(deadline);
+  EndWrite();
+  return status;
 }
 
 // After a conflict the caller will most likely be back at once, with a new snapshot: nobody should overtake it.

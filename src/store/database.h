@@ -9,12 +9,18 @@
 
 #include "store/environment.h"
 #include "store/live_database.h"
+#include "store/progress.h"
 #include "store/write_transaction.h"
 #include "store/writer_gate.h"
 
 namespace sqlite_efs {
 
 class Database;
+
+struct CheckpointReport {
+  uint64_t segments = 0;  // merged into the base by this call
+  uint64_t pages = 0;     // written to it
+};
 
 // A fixed, consistent view of the database. Taking one costs one look at the live segment and no lock; it stays valid
 // until it is dropped, whatever others commit, unless its state is merged away (then reads say kConflict).
@@ -58,6 +64,7 @@ class Writer {
 
   Database& database_;
   Snapshot from_;
+  bool committed_ = false;
   std::unique_ptr<File> creation_lock_;  // held while there is no database yet
   std::unique_ptr<WriteTransaction> transaction_;
 };
@@ -91,6 +98,13 @@ class Database {
   // Gives the lease back if it is held and no transaction uses it; whether it did.
   bool ReleaseLease();
 
+  // Merges all that is committed into the base; waits for the right to write, and for other mergers, up to `timeout`
+  // altogether, then kBusy. Not while the caller has a Writer. Snapshots of older states may be told kConflict.
+  Result<CheckpointReport> Checkpoint(Owner owner, Duration timeout, const Progress& progress);
+
+  // See StoreOptions; for all connections of the process.
+  std::atomic<uint32_t> autocheckpoint_frames;
+
   // A name for a connection, for BeginWrite().
   static Owner NewOwner();
 
@@ -105,7 +119,8 @@ class Database {
  private:
   friend class Writer;
   Database(const Environment& environment, const std::string& path, const StoreOptions& options)
-      : environment_(environment),
+      : autocheckpoint_frames(options.autocheckpoint_frames),
+        environment_(environment),
         layout_(path),
         options_(options),
         gate_(environment.clock),
@@ -118,6 +133,7 @@ class Database {
   Result<LogPosition> BeginTenure(LiveDatabase& live, Instant deadline);
   Result<std::unique_ptr<File>> LockCreation(Instant deadline);
   Status Create(uint32_t page_size);
+  Status SealAll(Owner owner, Duration timeout);
   void KeepPlace();
   void EndWrite();
 

@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "os/clock.h"
 #include "store/environment.h"
+#include "store/layout.h"
 #include "store/progress.h"
 
 namespace sqlite_efs {
@@ -13,9 +14,9 @@ namespace sqlite_efs {
 struct DetachReport {
   bool was_live = true;       // false: it was an ordinary file already
   uint64_t segments = 0;      // of the log
-  uint64_t pages_merged = 0;  // each once, however often it was written
+  uint64_t pages_merged = 0;  // of each segment
   uint64_t bytes = 0;         // size of the file now
-  std::string leftover;       // what could not be removed, and why; harmless
+  std::string leftover;       // why the log directory could not be removed: call it again; empty: it was
 };
 
 // Makes a live database an ordinary file again: merges its log into the base, then removes the log. Waits up to
@@ -24,6 +25,10 @@ struct DetachReport {
 // and whole; after a failure it is live and can be used. Called again, it goes on where it was broken off.
 Result<DetachReport> DetachDatabase(const Environment& environment, const std::string& path, Duration timeout,
                                     const Progress& progress);
+
+// Completes a detach that was broken off after it had ended the log: makes the header say rollback mode and removes the
+// log directory. Nothing happens if the log has not ended. kBusy at the deadline.
+Status FinishDetach(const Environment& environment, const Layout& layout, Instant deadline);
 
 // Makes the header of an ordinary database say rollback mode, durably. The caller is the file's only user.
 Status SetRollbackMode(File& database);

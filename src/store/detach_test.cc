@@ -250,9 +250,7 @@ class Detach : public testing::Test {
     ASSERT_FALSE(std::filesystem::exists(path_ + "-wal")) << when;
   }
 
-  std::string LastSegment() const {
-    return Layout(path_).segment(ListSegments(PosixFileSystem(), Layout(path_))->back());
-  }
+  std::string LastSegment() const { return Layout(path_).segment(ListLog(PosixFileSystem(), Layout(path_))->back()); }
 
   size_t NamesInFolder() const {
     return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(folder_), {}));

@@ -13,6 +13,13 @@
 
 namespace sqlite_efs {
 
+// How the log is kept short.
+struct MergeLimits {
+  size_t step_pages = 4096;                   // copied into the base at a time
+  size_t max_sealed_segments = 2;             // more of them are merged however young they are
+  Duration delay = std::chrono::seconds(10);  // since a segment's last commit, out of politeness to old snapshots
+};
+
 // What the engine needs of the world, so that a simulated world can take its place. Outlives every Database.
 struct Environment {
   FileSystem& files;
@@ -25,6 +32,8 @@ struct Environment {
 
   // Frames of one transaction in memory; beyond it they are written to the log ahead of the commit.
   size_t spill_bytes = size_t{4} << 20;
+
+  MergeLimits merge = {};
 };
 
 // This machine, with the embedded lease.

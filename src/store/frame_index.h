@@ -20,6 +20,7 @@ class FrameIndex {
   FrameNumber Find(PageNumber page, FrameNumber limit) const;
 
   PageNumber PageOf(FrameNumber frame) const { return {pages_[frame.value - 1]}; }
+  size_t distinct_pages() const { return newest_.size(); }
   FrameNumber size() const { return {static_cast<uint32_t>(pages_.size())}; }
 
  private:

@@ -1,7 +1,6 @@
 #include "store/generations.h"
 
 #include "base/uuid.h"
-#include "store/base_file.h"
 
 namespace sqlite_efs {
 namespace {
@@ -23,9 +22,9 @@ class TemporaryName {
   std::string path_;
 };
 
-WalHeader NewHeader(uint32_t page_size, FrameNumber counted, Ownership ownership) {
+WalHeader NewHeader(uint32_t page_size, FrameNumber counted, Successor kind) {
   WalHeader header = {page_size, counted, RandomBits(), RandomBits()};
-  header.salt1 = ownership == Ownership::kWriter ? header.salt1 | kOwnedBit : header.salt1 & ~kOwnedBit;
+  header.salt1 = kind == Successor::kWriters ? header.salt1 | kOwnedBit : header.salt1 & ~kOwnedBit;
   return header;
 }
 
@@ -35,65 +34,116 @@ Status WriteHeader(File& file, const WalHeader& header) {
   return file.Sync();
 }
 
-Result<std::unique_ptr<File>> NewSegmentFile(FileSystem& files, const std::string& path, const WalHeader& header,
-                                             uint32_t mode) {
+Result<std::unique_ptr<File>> NewFileWithMode(FileSystem& files, const std::string& path, uint32_t mode) {
   EFS_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files.Open(path, OpenMode::kCreateNew, mode));
   EFS_RETURN_IF_ERROR(file->ChangeMode(mode));
+  return file;
+}
+
+Result<std::unique_ptr<File>> NewSegmentFile(FileSystem& files, const std::string& path, const WalHeader& header,
+                                             uint32_t mode) {
+  EFS_ASSIGN_OR_RETURN(std::unique_ptr<File> file, NewFileWithMode(files, path, mode));
   EFS_RETURN_IF_ERROR(file->Truncate(kFirstSize_bytes));
   EFS_RETURN_IF_ERROR(WriteHeader(*file, header));
   return file;
 }
 
-// A segment that is being merged and has no successor is the last one of a database that is being detached. While that
-// goes on, its log must not grow. If it was broken off, the lock is free, and the database goes on.
-Result<std::unique_ptr<File>> LockAgainstDetach(FileSystem& files, const Layout& layout, const Segment& segment) {
-  EFS_ASSIGN_OR_RETURN(std::unique_ptr<File> base, files.Open(layout.base(), OpenMode::kReadWrite));
-  EFS_ASSIGN_OR_RETURN(const bool locked, base->TryLock(kSqliteLockOffset, kSqliteLockLength));
-  if (!locked) return Status::Busy(layout.base() + " is being detached; open it anew when that has ended");
-  EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, segment.Look());  // kStale if it has ended
-  (void)attributes;
-  return base;
-}
+// One run of Seal().
+class Sealing {
+ public:
+  Sealing(FileSystem& files, const Layout& layout, Segment& segment, const SegmentEnd& known, Successor kind)
+      : files_(files),
+        layout_(layout),
+        segment_(segment),
+        known_(known),
+        kind_(kind),
+        temporary_(files, layout.temporary()),
+        header_(NewHeader(segment.header().page_size, {0}, kind)) {}
+
+  Result<bool> Run() {
+    EFS_ASSIGN_OR_RETURN(const FileAttributes before, segment_.Look());
+    // What is merged has a successor, perhaps one that was merged and removed as well.
+    if (StateOf(before) == SegmentState::kMerging) return false;
+    EFS_ASSIGN_OR_RETURN(const FileAttributes base, files_.Stat(layout_.base()));
+    // The successor's space is found before the mark: a full disk must not leave a sealed segment without a successor.
+    EFS_RETURN_IF_ERROR(MakeTemporary(SegmentMode(base.mode)));
+    if (StateOf(before) == SegmentState::kLive) EFS_RETURN_IF_ERROR(Mark());
+    EFS_RETURN_IF_ERROR(Decide());
+    const Status linked = files_.Link(temporary_.path(), layout_.segment(Next()));
+    if (linked.Is(StatusCode::kExists)) return false;
+    EFS_RETURN_IF_ERROR(linked);
+    EFS_RETURN_IF_ERROR(CheckStillLast());
+    EFS_RETURN_IF_ERROR(files_.SyncDirectory(layout_.directory()));
+    return true;
+  }
+
+ private:
+  SegmentNumber Next() const { return {segment_.number().value + 1}; }
+
+  Status MakeTemporary(uint32_t mode) {
+    if (kind_ == Successor::kEndOfLog) {
+      return WriteNewFile(files_, temporary_.path(), kEndOfLog, mode);
+    }
+    EFS_ASSIGN_OR_RETURN(file_, NewSegmentFile(files_, temporary_.path(), header_, mode));
+    return {};
+  }
+
+  // Gives the segment a second name.
+  Status Mark() {
+    const Status named = files_.Link(segment_.path(), layout_.sealed(segment_.number()));
+    if (!named.ok() && !named.Is(StatusCode::kExists)) return named;
+    EFS_ASSIGN_OR_RETURN(const FileAttributes marked, segment_.Look());
+    if (StateOf(marked) != SegmentState::kLive) return {};
+    // In a tree that was copied without its links the name is there, but is that of another file.
+    return files_.Link(segment_.path(), layout_.sealed(segment_.number()) + "." + NewUuid());
+  }
+
+  // Only after the mark, and from the server: what a writer adds after the mark it will not acknowledge.
+  Status Decide() {
+    EFS_ASSIGN_OR_RETURN(const FileAttributes marked, segment_.Look());
+    assert(StateOf(marked) != SegmentState::kLive);
+    EFS_ASSIGN_OR_RETURN(const NewFrames found, segment_.ScanPatiently(known_, marked.size));
+    // What is counted must last, even if its writer died before it made it durable.
+    EFS_RETURN_IF_ERROR(segment_.Sync());
+    if (kind_ == Successor::kEndOfLog) {
+      return found.end.frames.value == 0 ? Status() : Status::Busy(layout_.base() + " was written to meanwhile");
+    }
+    header_.counted_of_previous = found.end.frames;
+    return WriteHeader(*file_, header_);
+  }
+
+  // A successor's name is free again once the successor was merged and removed. Who links it then is too late.
+  Status CheckStillLast() {
+    EFS_ASSIGN_OR_RETURN(const LogListing listing, ListLog(files_, layout_));
+    if (listing.merged < Next()) return {};
+    (void)files_.Remove(layout_.segment(Next()));
+    return {StatusCode::kStale, "log segment " + segment_.path() + " was merged meanwhile"};
+  }
+
+  FileSystem& files_;
+  const Layout& layout_;
+  Segment& segment_;
+  const SegmentEnd known_;
+  const Successor kind_;
+  const TemporaryName temporary_;
+  WalHeader header_;
+  std::unique_ptr<File> file_;  // null for the end of the log
+};
 
 }  // namespace
 
 bool HasOwner(const WalHeader& header) { return (header.salt1 & kOwnedBit) != 0; }
 
 Result<WalHeader> WriteNewSegment(FileSystem& files, const std::string& path, uint32_t page_size,
-                                  FrameNumber counted_of_previous, Ownership ownership, uint32_t mode) {
-  const WalHeader header = NewHeader(page_size, counted_of_previous, ownership);
+                                  FrameNumber counted_of_previous, Successor kind, uint32_t mode) {
+  const WalHeader header = NewHeader(page_size, counted_of_previous, kind);
   EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> file, NewSegmentFile(files, path, header, mode));
   return header;
 }
 
 Result<bool> Seal(FileSystem& files, const Layout& layout, Segment& segment, const SegmentEnd& known,
-                  Ownership ownership) {
-  EFS_ASSIGN_OR_RETURN(const FileAttributes before, segment.Look());
-  std::unique_ptr<File> lock;
-  if (StateOf(before) == SegmentState::kMerging) {
-    EFS_ASSIGN_OR_RETURN(lock, LockAgainstDetach(files, layout, segment));
-  }
-  EFS_ASSIGN_OR_RETURN(const FileAttributes base, files.Stat(layout.base()));
-  // The successor's space is found before the mark: a full disk must not leave a sealed segment without a successor.
-  const TemporaryName temporary(files, layout.temporary());
-  WalHeader header = NewHeader(segment.header().page_size, {0}, ownership);
-  EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> file,
-                       NewSegmentFile(files, temporary.path(), header, ModeFor(SegmentState::kLive, base.mode)));
-  if (StateOf(before) == SegmentState::kLive) {
-    EFS_RETURN_IF_ERROR(segment.ChangeMode(ModeFor(SegmentState::kSealed, base.mode)));
-  }
-  // Only now, and from the server: what a writer adds after the mark it will not acknowledge.
-  EFS_ASSIGN_OR_RETURN(const FileAttributes marked, segment.Look());
-  EFS_ASSIGN_OR_RETURN(const NewFrames found, segment.ScanPatiently(known, marked.size));
-  // What is counted must last, even if its writer died before it made it durable.
-  EFS_RETURN_IF_ERROR(segment.Sync());
-  header.counted_of_previous = found.end.frames;
-  EFS_RETURN_IF_ERROR(WriteHeader(*file, header));
-  const Status linked = files.Link(temporary.path(), layout.segment({segment.number().value + 1}));
-  if (linked.Is(StatusCode::kExists)) return false;
-  EFS_RETURN_IF_ERROR(linked);
-  EFS_RETURN_IF_ERROR(files.SyncDirectory(layout.directory()));
-  return true;
+                  Successor successor) {
+  return Sealing(files, layout, segment, known, successor).Run();
 }
 
 Result<bool> Claim(FileSystem& files, const Layout& layout, SegmentNumber number) {

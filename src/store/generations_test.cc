@@ -130,7 +130,7 @@ TEST_F(GenerationsTest, A_seal_that_breaks_off_anywhere_is_finished_by_the_next)
       files.Clear();
       const Result<bool> again = Seal(files, layout, **segment, (*segment)->end, Ownership::kHelper);
       ASSERT_TRUE(again.ok()) << again.status().message();
-      const Result<std::vector<SegmentNumber>> numbers = ListSegments(files, layout);
+      const Result<std::vector<SegmentNumber>> numbers = ListLog(files, layout);
       ASSERT_TRUE(numbers.ok());
       EXPECT_EQ(numbers->size(), 2U);
       const Result<std::shared_ptr<Segment>> next = Segment::Open(files, layout, {2}, kPageSize);
@@ -183,7 +183,7 @@ TEST_F(GenerationsTest, A_helpers_segment_is_claimed_once) {
   EXPECT_EQ(won, 1);
   EXPECT_FALSE(*Claim(PosixFileSystem(), layout_, {2}));
   EXPECT_TRUE(*Claim(PosixFileSystem(), layout_, {3}));
-  EXPECT_EQ(ListSegments(PosixFileSystem(), layout_)->size(), 2U) << "a claim is no segment";
+  EXPECT_EQ(ListLog(PosixFileSystem(), layout_)->size(), 2U) << "a claim is no segment";
 }
 
 TEST_F(GenerationsTest, A_damaged_segment_is_not_sealed_shorter) {
@@ -191,7 +191,7 @@ TEST_F(GenerationsTest, A_damaged_segment_is_not_sealed_shorter) {
   for (int i = 0; i < 4; i++) writer.Commit(2, 'a');
   writer.Damage(3, 100);
   EXPECT_TRUE(SealFirst().status().Is(StatusCode::kCorrupt));
-  EXPECT_EQ(ListSegments(PosixFileSystem(), layout_)->size(), 1U);
+  EXPECT_EQ(ListLog(PosixFileSystem(), layout_)->size(), 1U);
 }
 
 }  // namespace

@@ -6,12 +6,47 @@
 #include <cstdio>
 
 #include "base/uuid.h"
+#include "store/wal_format.h"
 
 namespace sqlite_efs {
 namespace {
 
 constexpr size_t kSegmentDigits = 10;
 constexpr size_t kIdSize = 37;  // a UUID and a line end
+constexpr char kTemporaryPrefix[] = "tmp.";
+constexpr std::string_view kMergedSuffix = ".merged";
+constexpr int kMaxListings = 5;
+
+// The segment that a name with that suffix speaks of.
+std::optional<SegmentNumber> ParseWithSuffix(std::string_view name, std::string_view suffix) {
+  return name.ends_with(suffix) ? ParseSegmentName(name.substr(0, name.size() - suffix.size())) : std::nullopt;
+}
+
+Result<LogListing> ListOnce(FileSystem& files, const Layout& layout) {
+  LogListing listing;
+  EFS_ASSIGN_OR_RETURN(listing.names, files.List(layout.directory()));
+  for (const std::string& name : listing.names) {
+    if (const auto merged = ParseWithSuffix(name, kMergedSuffix)) listing.merged = std::max(listing.merged, *merged);
+  }
+  for (const std::string& name : listing.names) {
+    // What is merged may still be there for a moment: the base has it.
+    const auto number = ParseSegmentName(name);
+    if (number && *number > listing.merged) listing.segments.push_back(*number);
+  }
+  std::sort(listing.segments.begin(), listing.segments.end());
+  if (listing.segments.empty()) {
+    return Status::CantOpen(layout.directory() +
+                            " has no log segment: what was committed since the last merge is missing; restore the "
+                            "directory from a backup together with " +
+                            layout.base());
+  }
+  for (size_t i = 0; i < listing.segments.size(); i++) {
+    const SegmentNumber expected = {listing.merged.value + 1 + i};
+    if (listing.segments[i] == expected) continue;
+    return Status::CantOpen("log segment " + layout.segment(expected) + " is missing; restore it from a backup");
+  }
+  return listing;
+}
 
 }  // namespace
 
@@ -22,7 +57,9 @@ std::string Layout::segment(SegmentNumber number) const {
   return directory_ + name.data();
 }
 
-std::string Layout::temporary() const { return directory_ + "/tmp." + NewUuid(); }
+std::string Layout::temporary() const { return directory_ + "/" + kTemporaryPrefix + NewUuid(); }
+
+bool IsTemporary(std::string_view name) { return name.starts_with(kTemporaryPrefix); }
 
 std::optional<SegmentNumber> ParseSegmentName(std::string_view name) {
   if (name.size() < kSegmentDigits) return std::nullopt;
@@ -37,24 +74,43 @@ bool IsLive(FileSystem& files, const std::string& base) {
   return directory.ok() && directory->is_directory;
 }
 
-Result<std::vector<SegmentNumber>> ListSegments(FileSystem& files, const Layout& layout) {
-  EFS_ASSIGN_OR_RETURN(const std::vector<std::string> names, files.List(layout.directory()));
-  std::vector<SegmentNumber> segments;
-  for (const std::string& name : names) {
-    if (const auto number = ParseSegmentName(name)) segments.push_back(*number);
+bool LogListing::Has(SegmentNumber number) const {
+  return std::binary_search(segments.begin(), segments.end(), number);
+}
+
+bool LogListing::HasName(const std::string& name) const {
+  return std::find(names.begin(), names.end(), FileNameOf(name)) != names.end();
+}
+
+Result<LogListing> ListLog(FileSystem& files, const Layout& layout) {
+  Result<LogListing> listing = ListOnce(files, layout);
+  for (int i = 1; i < kMaxListings && listing.status().Is(StatusCode::kCantOpen); i++) {
+    EFS_ASSIGN_OR_RETURN(const std::vector<std::string> names, files.List(layout.directory()));
+    EFS_ASSIGN_OR_RETURN(const bool ended, HasEnded(files, layout, names));
+    if (ended) return Status(StatusCode::kStale, layout.base() + " was detached; open it anew");
+    listing = ListOnce(files, layout);
   }
-  std::sort(segments.begin(), segments.end());
-  if (segments.empty()) {
-    return Status::CantOpen(layout.directory() +
-                            " has no log segment: what was committed since the last merge is missing; restore the "
-                            "directory from a backup together with " +
-                            layout.base());
-  }
-  for (size_t i = 0; i < segments.size(); i++) {
-    if (segments[i].value == i + 1) continue;
-    return Status::CantOpen("log segment " + layout.segment({i + 1}) + " is missing; restore it from a backup");
-  }
-  return segments;
+  return listing;
+}
+
+Result<bool> HasEnded(FileSystem& files, const Layout& layout, const std::vector<std::string>& names) {
+  SegmentNumber last;
+  for (const std::string& name : names) last = std::max(last, ParseSegmentName(name).value_or(SegmentNumber{}));
+  if (last.value == 0) return false;
+  const Result<std::string> start = ReadSmallFile(files, layout.segment(last), kEndOfLog.size());
+  if (start.status().Is(StatusCode::kNotFound)) return false;
+  EFS_RETURN_IF_ERROR(start.status());
+  return *start == kEndOfLog;
+}
+
+std::string FolderOf(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "./" : path.substr(0, slash + 1);
+}
+
+std::string FileNameOf(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  return slash == std::string::npos ? path : path.substr(slash + 1);
 }
 
 Result<std::string> ReadSmallFile(FileSystem& files, const std::string& path, size_t limit) {

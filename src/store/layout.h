@@ -17,8 +17,13 @@ namespace sqlite_efs {
 //     db.sqlite3-wal/            a directory where stock SQLite expects a file, so that it is refused
 //         id                     the database's identity, a UUID
 //         lease                  the embedded lease's record
-//         0000000001 ...         the log's segments
-//         0000000002.claim       who may write to a segment that a helper made
+//         0000000004 ...         the log's segments
+//         0000000004.sealed      a second name of a segment: nobody may add to it
+//         0000000004.copied      its pages are in the base, durable
+//         0000000003.merged      the newest segment that was merged and removed
+//         counted                how many frames of each merged segment counted
+//         0000000005.claim       who may write to a segment that a helper made
+//         tmp.*                  what is not ready yet
 class Layout {
  public:
   explicit Layout(const std::string& base) : Layout(base, base + "-wal") {}
@@ -29,7 +34,11 @@ class Layout {
   std::string id() const { return directory_ + "/id"; }
   std::string lease() const { return directory_ + "/lease"; }
   std::string segment(SegmentNumber number) const;
+  std::string sealed(SegmentNumber number) const { return segment(number) + ".sealed"; }
+  std::string copied(SegmentNumber number) const { return segment(number) + ".copied"; }
+  std::string merged(SegmentNumber number) const { return segment(number) + ".merged"; }
   std::string claim(SegmentNumber number) const { return segment(number) + ".claim"; }
+  std::string counted() const { return directory_ + "/counted"; }
   std::string journal() const { return base_ + "-journal"; }
   // A new name in the directory for a file that is not ready yet.
   std::string temporary() const;
@@ -42,11 +51,32 @@ class Layout {
 // The segment that a name in the directory stands for, if it is a segment's.
 std::optional<SegmentNumber> ParseSegmentName(std::string_view name);
 
+// Whether the newest of the names in the log directory marks the end of the log: the database was detached.
+Result<bool> HasEnded(FileSystem& files, const Layout& layout, const std::vector<std::string>& names);
+
+// Whether the name is one that Layout::temporary() makes.
+bool IsTemporary(std::string_view name);
+
 // Whether `base` has a log directory beside it, that is, whether it is live. May be as old as the NFS name cache.
 bool IsLive(FileSystem& files, const std::string& base);
 
-// The segments there are, by a fresh listing, lowest first: from 1 on without a gap, and at least one.
-Result<std::vector<SegmentNumber>> ListSegments(FileSystem& files, const Layout& layout);
+// What a fresh listing of the log directory shows.
+struct LogListing {
+  std::vector<SegmentNumber> segments;  // that hold what the base does not: ascending, without a gap, at least one
+  SegmentNumber merged;                 // the newest one that was merged and removed; 0: none
+  std::vector<std::string> names;       // all that was listed
+
+  bool Has(SegmentNumber number) const;
+  bool HasName(const std::string& name) const;
+};
+
+// kCantOpen if a segment is missing; kStale if the log has ended and is being removed. A listing is not atomic: one
+// that contradicts itself is repeated.
+Result<LogListing> ListLog(FileSystem& files, const Layout& layout);
+
+// The folder that a path lies in, with a slash at its end.
+std::string FolderOf(const std::string& path);
+std::string FileNameOf(const std::string& path);
 
 // The database's identity.
 Result<std::string> ReadDatabaseId(FileSystem& files, const Layout& layout);

@@ -49,21 +49,21 @@ TEST_F(LayoutOfLiveTest, A_database_is_live_if_its_log_is_a_directory) {
 
 TEST_F(LayoutOfLiveTest, Lists_segments_in_order_without_what_else_is_there) {
   for (const char* name : {"0000000003", "0000000002", "0000000002.claim", "tmp.x", "notes.txt"}) Touch(name);
-  const auto segments = ListSegments(PosixFileSystem(), layout_);
+  const auto segments = ListLog(PosixFileSystem(), layout_);
   ASSERT_TRUE(segments.ok());
   EXPECT_EQ(*segments, (std::vector<SegmentNumber>{{1}, {2}, {3}}));
 }
 
 TEST_F(LayoutOfLiveTest, A_missing_segment_is_named) {
   Touch("0000000003");
-  const auto segments = ListSegments(PosixFileSystem(), layout_);
+  const auto segments = ListLog(PosixFileSystem(), layout_);
   ASSERT_TRUE(segments.status().Is(StatusCode::kCantOpen));
   EXPECT_NE(segments.status().message().find(layout_.segment({2})), std::string::npos) << segments.status().message();
 }
 
 TEST_F(LayoutOfLiveTest, A_log_without_segments_is_told) {
   ASSERT_EQ(::unlink(layout_.segment({1}).c_str()), 0);
-  EXPECT_TRUE(ListSegments(PosixFileSystem(), layout_).status().Is(StatusCode::kCantOpen));
+  EXPECT_TRUE(ListLog(PosixFileSystem(), layout_).status().Is(StatusCode::kCantOpen));
 }
 
 TEST_F(LayoutOfLiveTest, The_identity_is_one_uuid) {

@@ -4,36 +4,57 @@
 #include <cstring>
 #include <vector>
 
-#include "store/generations.h"
-
 namespace sqlite_efs {
 
 Result<std::shared_ptr<LiveDatabase>> LiveDatabase::Open(const Environment& environment, const Layout& layout,
                                                          const StoreOptions& options, std::unique_ptr<Lease> lease) {
   std::shared_ptr<LiveDatabase> live(new LiveDatabase(environment, layout));
-  EFS_ASSIGN_OR_RETURN(live->id_, ReadDatabaseId(environment.files, layout));
-  EFS_ASSIGN_OR_RETURN(live->base_, BaseFile::Open(environment.files, layout.base()));
+  EFS_ASSIGN_OR_RETURN(live->files_, environment.files.Pin(layout.directory()));
+  EFS_ASSIGN_OR_RETURN(live->id_, ReadDatabaseId(live->files(), layout));
   if (!lease) {
     EFS_ASSIGN_OR_RETURN(const FileAttributes base, environment.files.Stat(layout.base()));
-    lease =
-        std::make_unique<Lease>(environment.new_lease_store(layout, layout, ModeFor(SegmentState::kLive, base.mode)),
-                                environment.clock, live->id_, layout.base());
+    lease = std::make_unique<Lease>(environment.new_lease_store(layout, layout, SegmentMode(base.mode)),
+                                    environment.clock, live->id_, layout.base());
   }
   const std::optional<CleanRelease> left = lease->PeekRelease();  // before the log is read, which may have more
-  if (left) EFS_RETURN_IF_ERROR(live->CheckPresent(*left));
-  EFS_ASSIGN_OR_RETURN(live->log_, Log::Open(environment.files, environment.clock, layout, live->page_size()));
-  if (left) EFS_RETURN_IF_ERROR(live->CheckComplete(*left));
+  EFS_ASSIGN_OR_RETURN(const LogListing listing, ListLog(live->files(), layout));
+  if (left && left->segment > listing.segments.back().value) {
+    return Status::CantOpen("log segment " + layout.segment({left->segment}) +
+                            " is missing, to which the last writer has written; restore it from a backup");
+  }
+  // After the listing: what is not listed any more is in the base, and an open shows what was written before it.
+  EFS_ASSIGN_OR_RETURN(live->base_, BaseFile::Open(environment.files, layout.base()));
   live->cache_ = std::make_unique<PageCache>(options.cache_bytes, live->page_size());
+  EFS_RETURN_IF_ERROR(live->OpenLog(listing));
+  if (left) EFS_RETURN_IF_ERROR(live->CheckComplete(*left));
+  live->merger_ = std::make_unique<Merger>(environment, live->files(), live->layout_, *live->log_);
   live->lease_ = std::move(lease);
   return live;
 }
 
-// Whether the segment that the last writer is known to have left is there.
-Status LiveDatabase::CheckPresent(const CleanRelease& left) const {
-  EFS_ASSIGN_OR_RETURN(const std::vector<SegmentNumber> present, ListSegments(environment_.files, layout_));
-  if (left.segment <= present.back().value) return {};
-  return Status::CantOpen("log segment " + layout_.segment({left.segment}) +
-                          " is missing, to which the last writer has written; restore it from a backup");
+Status LiveDatabase::OpenLog(const LogListing& listing) {
+  const auto before_drop = [this](const auto& segments) { return BeforeDrop(segments); };
+  EFS_ASSIGN_OR_RETURN(log_,
+                       Log::Open(files(), environment_.clock, layout_, page_size(), listing.segments, before_drop));
+  const LogPosition newest = log_->newest();
+  if (newest.page_count != 0) return {};
+  // No commit in the log: the base says how large the database is, unless it is changing at this moment.
+  EFS_ASSIGN_OR_RETURN(const uint32_t pages, base_->PageCount());
+  const Status believed = log_->CheckBase(newest);
+  if (believed.Is(StatusCode::kConflict)) return {StatusCode::kStale, believed.message()};
+  log_->SetBasePageCount(pages);
+  return believed;
+}
+
+// The base has newer versions of these segments' pages than what the caches of engine and system may hold.
+Status LiveDatabase::BeforeDrop(const std::vector<std::shared_ptr<Segment>>& segments) {
+  EFS_RETURN_IF_ERROR(base_->file().Look().status());
+  std::vector<PageNumber> pages;
+  for (const std::shared_ptr<Segment>& segment : segments) {
+    for (uint32_t i = 1; i <= segment->index.size().value; i++) pages.push_back(segment->index.PageOf({i}));
+  }
+  cache_->DropBase(pages);
+  return {};
 }
 
 // Whether the log has all that its last writer is known to have left.
@@ -47,32 +68,36 @@ Status LiveDatabase::CheckComplete(const CleanRelease& left) const {
                          ": it is damaged; restore the database from a backup");
 }
 
-Result<uint32_t> LiveDatabase::PageCount(const LogPosition& at) const {
-  if (at.page_count != 0) return at.page_count;
-  return base_->PageCount();
-}
-
 Status LiveDatabase::ReadPage(const LogPosition& at, PageNumber page, size_t offset, MutableBytes out) {
   const std::optional<FrameLocation> location = log_->Find(page, at);
-  const PageCache::Key key = location ? PageCache::Key{location->segment->number().value, location->frame.value}
-                                      : PageCache::Key{0, page.value};
-  if (cache_->Get(key, offset, out)) return {};
+  if (!location) return ReadPageFromBase(at, page, offset, out);
+  const SegmentNumber segment = location->segment->number();
+  if (cache_->GetFrame(segment, location->frame, offset, out)) return {};
   std::vector<std::byte> buffer(page_size());
-  if (location) {
-    pages_from_log++;
-    EFS_RETURN_IF_ERROR(location->segment->ReadPage(location->frame, buffer));
-  } else {
-    EFS_RETURN_IF_ERROR(ReadPageFromBase(at, page, buffer));
+  pages_from_log++;
+  const Status read = location->segment->ReadPage(location->frame, buffer);
+  if (read.Is(
+          StatusCode::kStale)) {  // merged and removed: it is in the base, newer than what the caches may have of it
+    EFS_RETURN_IF_ERROR(base_->file().Look().status());
+    cache_->DropBase({page});
+    return ReadPageFromBase(at, page, offset, out);
   }
-  cache_->Put(key, buffer);
+  EFS_RETURN_IF_ERROR(read);
+  cache_->PutFrame(segment, location->frame, buffer);
   std::memcpy(out.data(), buffer.data() + offset, out.size());
   return {};
 }
 
-Status LiveDatabase::ReadPageFromBase(const LogPosition& at, PageNumber page, MutableBytes out) {
+Status LiveDatabase::ReadPageFromBase(const LogPosition& at, PageNumber page, size_t offset, MutableBytes out) {
+  if (cache_->GetBase(page, at.segment, offset, out)) return {};
+  const uint64_t epoch = cache_->base_epoch();
+  std::vector<std::byte> buffer(page_size());
   pages_from_base++;
-  EFS_RETURN_IF_ERROR(base_->ReadPage(page, out));
-  return log_->CheckBase(at);  // after the read: a merge that began before it may have changed the page
+  EFS_RETURN_IF_ERROR(base_->ReadPage(page, buffer));
+  EFS_RETURN_IF_ERROR(log_->CheckBase(at));  // after the read: a merge that began before it may have changed the page
+  cache_->PutBase(page, at.segment, epoch, buffer);
+  std::memcpy(out.data(), buffer.data() + offset, out.size());
+  return {};
 }
 
 Result<LogPosition> LiveDatabase::BeginTenure(Instant deadline) {
@@ -81,11 +106,7 @@ Result<LogPosition> LiveDatabase::BeginTenure(Instant deadline) {
   lease_acquisitions++;
   tenure_ = {};
   Status status = previous ? Join(*previous) : Status();
-  if (status.ok() && !tenure_.segment) {
-    Result<std::shared_ptr<Segment>> owned = log_->OwnNewSegment(deadline);
-    status = owned.status();
-    if (owned.ok()) tenure_.segment = std::move(*owned);
-  }
+  if (status.ok() && !tenure_.segment) status = OwnNewSegment(deadline);
   if (status.ok()) return log_->newest();
   (void)lease_->Release(previous);  // nothing was written: what the last tenure left still holds
   return status;
@@ -95,9 +116,17 @@ Status LiveDatabase::BeginEmptySegment(Instant deadline) {
   assert(lease_->held());
   EFS_ASSIGN_OR_RETURN(const LogPosition newest, log_->Refresh());
   if (newest.segment == tenure_.segment->number() && newest.frames.value == 0) return {};
+  return OwnNewSegment(deadline);
+}
+
+Status LiveDatabase::OwnNewSegment(Instant deadline) {
   EFS_ASSIGN_OR_RETURN(std::shared_ptr<Segment> owned, log_->OwnNewSegment(deadline));
   tenure_ = {std::move(owned), true};
   return {};
+}
+
+bool LiveDatabase::SegmentIsFull(uint32_t full_frames) const {
+  return tenure_.segment && log_->EndOf(*tenure_.segment).frames.value >= full_frames;
 }
 
 Status LiveDatabase::AdoptFirstSegment() {

@@ -9,12 +9,15 @@
 #include "store/base_file.h"
 #include "store/environment.h"
 #include "store/log.h"
+#include "store/merger.h"
 #include "store/page_cache.h"
 
 namespace sqlite_efs {
 
 struct StoreOptions {
   size_t cache_bytes = size_t{16} << 20;  // of pages, for all connections of the process
+  // Frames after which a writer begins another segment, and merges what is sealed; 0: merging is left to a checkpoint.
+  uint32_t autocheckpoint_frames = 1000;
 };
 
 // The writer's tenure: which segment it alone may write to. Belongs to whoever has the writer's place.
@@ -33,14 +36,14 @@ class LiveDatabase {
 
   const std::string& id() const { return id_; }
   const Layout& layout() const { return layout_; }
+  // The file system, with the log directory pinned.
+  FileSystem& files() { return *files_; }
   uint32_t page_size() const { return base_->page_size(); }
   const BaseFile& base() const { return *base_; }
   Log& log() { return *log_; }
   const Log& log() const { return *log_; }
   PageCache& cache() { return *cache_; }
-
-  // The number of pages of the database in that state.
-  Result<uint32_t> PageCount(const LogPosition& at) const;
+  Merger& merger() { return *merger_; }
 
   // Copies out.size() bytes from `offset` of a page as of the state `at`. kConflict if that state has been merged away.
   Status ReadPage(const LogPosition& at, PageNumber page, size_t offset, MutableBytes out);
@@ -54,6 +57,8 @@ class LiveDatabase {
   Status AdoptFirstSegment();
   // Moves the tenure on to an empty segment of its own: what is committed lies in sealed segments then.
   Status BeginEmptySegment(Instant deadline);
+  // Whether the tenure's segment has so many frames that the next transaction should begin another one.
+  bool SegmentIsFull(uint32_t full_frames) const;
   // Gives the lease back; the next tenure may join the segment if this one was clean.
   Status EndTenure();
   const Tenure& tenure() const { return tenure_; }
@@ -67,17 +72,21 @@ class LiveDatabase {
 
  private:
   LiveDatabase(const Environment& environment, Layout layout) : environment_(environment), layout_(std::move(layout)) {}
-  Status CheckPresent(const CleanRelease& left) const;
+  Status OpenLog(const LogListing& listing);
+  Status BeforeDrop(const std::vector<std::shared_ptr<Segment>>& segments);
   Status CheckComplete(const CleanRelease& left) const;
   Status Join(const CleanRelease& previous);
-  Status ReadPageFromBase(const LogPosition& at, PageNumber page, MutableBytes out);
+  Status ReadPageFromBase(const LogPosition& at, PageNumber page, size_t offset, MutableBytes out);
+  Status OwnNewSegment(Instant deadline);
 
   const Environment& environment_;
   const Layout layout_;
+  std::unique_ptr<FileSystem> files_;
   std::string id_;
   std::unique_ptr<BaseFile> base_;
-  std::unique_ptr<Log> log_;
   std::unique_ptr<PageCache> cache_;
+  std::unique_ptr<Log> log_;
+  std::unique_ptr<Merger> merger_;
   std::unique_ptr<Lease> lease_;
   Tenure tenure_;
 };

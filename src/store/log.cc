@@ -18,18 +18,18 @@ constexpr int kMaxGenerations = 1000;
 
 }  // namespace
 
-Result<std::unique_ptr<Log>> Log::Open(FileSystem& files, Clock& clock, const Layout& layout, uint32_t page_size) {
-  std::unique_ptr<Log> log(new Log(files, clock, layout, page_size));
+Result<std::unique_ptr<Log>> Log::Open(FileSystem& files, Clock& clock, const Layout& layout, uint32_t page_size,
+                                       const std::vector<SegmentNumber>& listed, BeforeDrop before_drop) {
+  std::unique_ptr<Log> log(new Log(files, clock, layout, page_size, std::move(before_drop)));
   const std::lock_guard follow(log->follow_mutex_);
-  EFS_RETURN_IF_ERROR(log->OpenSegmentsLocked());
+  EFS_RETURN_IF_ERROR(log->OpenSegmentsLocked(listed));
   EFS_ASSIGN_OR_RETURN(const LogPosition newest, log->FollowLocked());
   (void)newest;
   return log;
 }
 
-Status Log::OpenSegmentsLocked() {
-  EFS_ASSIGN_OR_RETURN(const std::vector<SegmentNumber> numbers, ListSegments(files_, layout_));
-  for (const SegmentNumber number : numbers) {
+Status Log::OpenSegmentsLocked(const std::vector<SegmentNumber>& listed) {
+  for (const SegmentNumber number : listed) {
     EFS_ASSIGN_OR_RETURN(std::shared_ptr<Segment> segment, Segment::Open(files_, layout_, number, page_size_));
     if (!segments_.empty()) {
       EFS_RETURN_IF_ERROR(CompleteLocked(*segments_.back(), segment->header().counted_of_previous));
@@ -94,38 +94,63 @@ Result<bool> Log::PickUpLocked(Segment& live, const FileAttributes& attributes) 
   return true;
 }
 
-// `ended` is not live: opens its successor, finishing the seal if nobody has.
+// `ended` is not live: opens its successor, finishing the seal if nobody has. Segments that were merged leave the
+// index.
 Status Log::AdvanceLocked(Segment& ended) {
-  EFS_ASSIGN_OR_RETURN(const bool exists, HasSuccessor(ended));
-  if (!exists) EFS_RETURN_IF_ERROR(WaitForSuccessorLocked(ended));
-  EFS_ASSIGN_OR_RETURN(std::shared_ptr<Segment> next,
-                       Segment::Open(files_, layout_, {ended.number().value + 1}, page_size_));
+  const SegmentNumber next_number = {ended.number().value + 1};
+  EFS_ASSIGN_OR_RETURN(LogListing listing, ListLog(files_, layout_));
+  const bool overtaken = listing.segments.front() > next_number;
+  if (!overtaken && !listing.Has(next_number)) {
+    EFS_ASSIGN_OR_RETURN(listing, WaitForSuccessorLocked(ended));
+  }
+  if (overtaken || !listing.Has(next_number)) {
+    return {StatusCode::kStale, "log segment " + layout_.segment(next_number) + " was merged before it was read"};
+  }
+  EFS_ASSIGN_OR_RETURN(std::shared_ptr<Segment> next, Segment::Open(files_, layout_, next_number, page_size_));
   EFS_RETURN_IF_ERROR(CompleteLocked(ended, next->header().counted_of_previous));
+  {
+    const std::unique_lock lock(mutex_);
+    segments_.push_back(std::move(next));
+    last_look_ = {};
+  }
+  return DropMergedLocked(listing.segments.front());
+}
+
+Status Log::DropMerged(SegmentNumber oldest) {
+  const std::lock_guard follow(follow_mutex_);
+  return DropMergedLocked(oldest);
+}
+
+Status Log::DropMergedLocked(SegmentNumber oldest) {
+  std::vector<std::shared_ptr<Segment>> merged;
+  for (const std::shared_ptr<Segment>& segment : segments()) {
+    // The last one is not: it may not be known as a whole.
+    if (segment->number() < oldest && segment->number() < live()->number()) merged.push_back(segment);
+  }
+  if (merged.empty()) return {};
+  EFS_RETURN_IF_ERROR(before_drop_(merged));
   const std::unique_lock lock(mutex_);
-  segments_.push_back(std::move(next));
-  last_look_ = {};
+  for (const std::shared_ptr<Segment>& segment : merged) {
+    if (segment->end.page_count != 0) base_page_count_ = segment->end.page_count;
+  }
+  segments_.erase(segments_.begin(), segments_.begin() + static_cast<ptrdiff_t>(merged.size()));
   return {};
 }
 
-Status Log::WaitForSuccessorLocked(Segment& ended) {
+Result<LogListing> Log::WaitForSuccessorLocked(Segment& ended) {
   const Instant deadline = clock_.Now() + kSuccessorTimeout;
   while (true) {
-    const Result<bool> made = Seal(files_, layout_, ended, EndOf(ended), Ownership::kHelper);
-    if (made.ok()) {
-      if (*made) seals_++;
-      return {};
+    const Result<bool> made = Seal(files_, layout_, ended, EndOf(ended), Successor::kHelpers);
+    if (made.ok() && *made) seals_++;
+    // A listing, because a look-up of the name itself could leave "missing" in the name cache for half a minute.
+    EFS_ASSIGN_OR_RETURN(LogListing listing, ListLog(files_, layout_));
+    if (listing.segments.back() > ended.number()) return listing;
+    if (clock_.Now() >= deadline) {
+      return made.ok() ? Status::Busy("the successor of log segment " + ended.path() + " is not to be seen; try again")
+                       : made.status();
     }
-    EFS_ASSIGN_OR_RETURN(const bool exists, HasSuccessor(ended));
-    if (exists) return {};
-    if (clock_.Now() >= deadline) return made.status();
     clock_.Sleep(kSuccessorPoll);
   }
-}
-
-Result<bool> Log::HasSuccessor(const Segment& segment) const {
-  // A listing, because a look-up of the name itself could leave "missing" in the name cache for half a minute.
-  EFS_ASSIGN_OR_RETURN(const std::vector<SegmentNumber> numbers, ListSegments(files_, layout_));
-  return std::binary_search(numbers.begin(), numbers.end(), SegmentNumber{segment.number().value + 1});
 }
 
 // Reads what counts of a sealed segment, as its successor says.
@@ -168,6 +193,7 @@ LogPosition Log::newest() const {
   for (auto segment = segments_.rbegin(); segment != segments_.rend() && position.page_count == 0; ++segment) {
     position.page_count = (*segment)->end.page_count;
   }
+  if (position.page_count == 0) position.page_count = base_page_count_;
   return position;
 }
 
@@ -254,7 +280,7 @@ Result<std::shared_ptr<Segment>> Log::OwnNewSegment(Instant deadline) {
     EFS_ASSIGN_OR_RETURN(const LogPosition newest, FollowLocked());
     const std::shared_ptr<Segment> last = live();
     assert(last->number() == newest.segment);
-    EFS_ASSIGN_OR_RETURN(const bool created, Seal(files_, layout_, *last, EndOf(*last), Ownership::kWriter));
+    EFS_ASSIGN_OR_RETURN(const bool created, Seal(files_, layout_, *last, EndOf(*last), Successor::kWriters));
     if (created) seals_++;
     EFS_RETURN_IF_ERROR(AdvanceLocked(*last));
     const std::shared_ptr<Segment> next = live();
@@ -269,14 +295,29 @@ Result<std::shared_ptr<Segment>> Log::OwnNewSegment(Instant deadline) {
 
 Result<bool> Log::Decide(Segment& segment, FrameNumber last) {
   const std::lock_guard follow(follow_mutex_);
-  EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, segment.Look());
-  if (StateOf(attributes) == SegmentState::kLive) {
-    EFS_ASSIGN_OR_RETURN(const bool created, Seal(files_, layout_, segment, EndOf(segment), Ownership::kHelper));
-    if (created) seals_++;
+  const Result<FileAttributes> attributes = segment.Look();
+  if (attributes.ok() && StateOf(*attributes) == SegmentState::kLive) {
+    const Result<bool> created = Seal(files_, layout_, segment, EndOf(segment), Successor::kHelpers);
+    if (!created.ok() && !created.status().Is(StatusCode::kStale)) return created.status();
+    if (created.ok() && *created) seals_++;
+  } else if (!attributes.ok() && !attributes.status().Is(StatusCode::kStale)) {
+    return attributes.status();
   }
-  EFS_ASSIGN_OR_RETURN(const LogPosition newest, FollowLocked());
-  assert(newest.segment > segment.number());
-  return EndOf(segment).frames >= last;
+  EFS_ASSIGN_OR_RETURN(const FrameNumber counted, CountedOf(segment));
+  (void)FollowLocked();  // so that the index has the commit, if it counts
+  return counted >= last;
+}
+
+// How many frames of a segment that is not live count: its successor says it, or, once it was merged, a record.
+Result<FrameNumber> Log::CountedOf(const Segment& segment) const {
+  EFS_ASSIGN_OR_RETURN(const LogListing listing, ListLog(files_, layout_));
+  const SegmentNumber next = {segment.number().value + 1};
+  if (listing.Has(next)) {
+    const Result<std::shared_ptr<Segment>> successor = Segment::Open(files_, layout_, next, page_size_);
+    if (successor.ok()) return (*successor)->header().counted_of_previous;
+    if (!successor.status().Is(StatusCode::kNotFound)) return successor.status();
+  }
+  return ReadCounted(files_, layout_, segment);
 }
 
 SegmentEnd Log::EndOf(const Segment& segment) const {
@@ -295,8 +336,15 @@ Log::LastLook Log::last_look() const {
 }
 
 void Log::Remember(const LastLook& look) {
+  NoteServerTime(look.attributes.mtime_ns);
   const std::unique_lock lock(mutex_);
   last_look_ = look;
+}
+
+void Log::NoteServerTime(int64_t time_ns) {
+  int64_t known = server_time_ns_;
+  while (time_ns > known && !server_time_ns_.compare_exchange_weak(known, time_ns)) {
+  }
 }
 
 uint64_t Log::live_size() const { return last_look().attributes.size; }

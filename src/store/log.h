@@ -2,6 +2,7 @@
 #define SQLITE_EFS_STORE_LOG_H_
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -20,7 +21,7 @@ namespace sqlite_efs {
 struct LogPosition {
   SegmentNumber segment;
   FrameNumber frames;       // of that segment
-  uint32_t page_count = 0;  // of the database; 0: as the base says
+  uint32_t page_count = 0;  // of the database
 };
 
 // Where the log holds a page.
@@ -36,15 +37,25 @@ struct LogCounters {
   uint64_t seals = 0;        // segments whose successor this process created
 };
 
+// Called before segments, wholly known, leave the index because they were merged: their pages will be read from the
+// base from now on. An error keeps them.
+using BeforeDrop = std::function<Status(const std::vector<std::shared_ptr<Segment>>& segments)>;
+
 // The log of one live database as one process knows it: the segments from the oldest there is to the live one, with an
 // index of the frames it has verified. Thread-safe. `files` and `clock` must outlive it.
 class Log {
  public:
-  // Opens every segment and reads all frames, once.
-  static Result<std::unique_ptr<Log>> Open(FileSystem& files, Clock& clock, const Layout& layout, uint32_t page_size);
+  // Opens the segments that were listed, and reads all their frames, once. kNotFound or kStale if one was merged
+  // meanwhile. The base must have been opened after the listing.
+  static Result<std::unique_ptr<Log>> Open(FileSystem& files, Clock& clock, const Layout& layout, uint32_t page_size,
+                                           const std::vector<SegmentNumber>& listed, BeforeDrop before_drop);
 
-  // The newest committed state, by one look at the live segment; reads what was added since. kStale if the live
-  // segment is gone: the log must be opened anew.
+  // The size of the database in the states before the first commit that the index knows, as the base says. Set once,
+  // by whoever opens the log, before anybody else uses it.
+  void SetBasePageCount(uint32_t pages) { base_page_count_ = pages; }
+
+  // The newest committed state, by one look at the live segment; reads what was added since. kStale if the log is gone
+  // or has moved on too far: it must be opened anew.
   Result<LogPosition> Refresh();
 
   // What the last Refresh() or Committed() saw, without a look.
@@ -86,8 +97,15 @@ class Log {
   // The pages that the log holds in the state `at`, ascending, without those beyond the end of the database.
   std::vector<PageNumber> Pages(const LogPosition& at) const;
 
-  // The segments from the oldest to the one that was live at the last look.
+  // The segments from the oldest in the index to the one that was live at the last look.
   std::vector<std::shared_ptr<Segment>> segments() const;
+
+  // Takes segments before `oldest` out of the index: they were merged, the base has their pages.
+  Status DropMerged(SegmentNumber oldest);
+
+  // The newest time stamp of the file server that was seen, in nanoseconds since 1970.
+  int64_t server_time_ns() const { return server_time_ns_; }
+  void NoteServerTime(int64_t time_ns);
 
   // Decides by the files whether the frames of `segment` up to `last` count, ending the segment if it is still live.
   Result<bool> Decide(Segment& segment, FrameNumber last);
@@ -103,17 +121,22 @@ class Log {
     bool settled = false;  // read so long after first_seen that equal attributes prove that nothing was added
   };
 
-  Log(FileSystem& files, Clock& clock, Layout layout, uint32_t page_size)
-      : files_(files), clock_(clock), layout_(std::move(layout)), page_size_(page_size) {}
+  Log(FileSystem& files, Clock& clock, Layout layout, uint32_t page_size, BeforeDrop before_drop)
+      : files_(files),
+        clock_(clock),
+        layout_(std::move(layout)),
+        page_size_(page_size),
+        before_drop_(std::move(before_drop)) {}
 
   // "Locked": the caller holds follow_mutex_.
-  Status OpenSegmentsLocked();
+  Status OpenSegmentsLocked(const std::vector<SegmentNumber>& listed);
   Result<LogPosition> FollowLocked(std::optional<FileAttributes> looked = {});
   Result<bool> PickUpLocked(Segment& live, const FileAttributes& attributes);
   Status AdvanceLocked(Segment& ended);
-  Status WaitForSuccessorLocked(Segment& ended);
-  Result<bool> HasSuccessor(const Segment& segment) const;
+  Result<LogListing> WaitForSuccessorLocked(Segment& ended);
+  Status DropMergedLocked(SegmentNumber oldest);
   Status CompleteLocked(Segment& ended, FrameNumber counted);
+  Result<FrameNumber> CountedOf(const Segment& segment) const;
   LastLook last_look() const;
   void Remember(const LastLook& look);
   void Believe(Segment& segment, const NewFrames& frames);
@@ -122,6 +145,9 @@ class Log {
   Clock& clock_;
   const Layout layout_;
   const uint32_t page_size_;
+  const BeforeDrop before_drop_;
+  std::atomic<uint32_t> base_page_count_{0};
+  std::atomic<int64_t> server_time_ns_{0};
 
   std::mutex follow_mutex_;  // one thread reads new frames; taken before mutex_
   LastLook last_look_;       // guarded by mutex_

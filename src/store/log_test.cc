@@ -43,7 +43,7 @@ class LogTest : public StoreTest {
     return log.ok() ? std::move(*log) : nullptr;
   }
   void SealLast() {
-    const Result<std::vector<SegmentNumber>> numbers = ListSegments(PosixFileSystem(), layout_);
+    const Result<std::vector<SegmentNumber>> numbers = ListLog(PosixFileSystem(), layout_);
     ASSERT_TRUE(numbers.ok());
     const auto segment = Open(numbers->back().value);
     const Result<bool> sealed = Seal(PosixFileSystem(), layout_, *segment, segment->end, Ownership::kHelper);

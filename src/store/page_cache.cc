@@ -9,11 +9,45 @@ namespace sqlite_efs {
 PageCache::PageCache(size_t capacity_bytes, uint32_t page_size)
     : max_pages_(std::max<size_t>(1, capacity_bytes / page_size)), page_size_(page_size) {}
 
-bool PageCache::Get(const Key& key, size_t offset, MutableBytes out) {
+bool PageCache::GetFrame(SegmentNumber segment, FrameNumber frame, size_t offset, MutableBytes out) {
+  return Get({segment.value, frame.value}, segment, offset, out);
+}
+
+void PageCache::PutFrame(SegmentNumber segment, FrameNumber frame, Bytes page) {
+  const std::lock_guard lock(mutex_);
+  PutLocked({segment.value, frame.value}, {0}, page);
+}
+
+bool PageCache::GetBase(PageNumber page, SegmentNumber at, size_t offset, MutableBytes out) {
+  return Get({0, page.value}, at, offset, out);
+}
+
+void PageCache::PutBase(PageNumber page, SegmentNumber at, uint64_t epoch, Bytes content) {
+  const std::lock_guard lock(mutex_);
+  if (epoch == base_epoch_) PutLocked({0, page.value}, at, content);
+}
+
+uint64_t PageCache::base_epoch() const {
+  const std::lock_guard lock(mutex_);
+  return base_epoch_;
+}
+
+void PageCache::DropBase(const std::vector<PageNumber>& pages) {
+  const std::lock_guard lock(mutex_);
+  base_epoch_++;
+  for (const PageNumber page : pages) {
+    const auto found = entries_.find({0, page.value});
+    if (found == entries_.end()) continue;
+    recent_.erase(found->second);
+    entries_.erase(found);
+  }
+}
+
+bool PageCache::Get(const Key& key, SegmentNumber at, size_t offset, MutableBytes out) {
   assert(offset + out.size() <= page_size_);
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(key);
-  if (found == entries_.end()) {
+  if (found == entries_.end() || at < found->second->since) {
     misses_++;
     return false;
   }
@@ -23,17 +57,21 @@ bool PageCache::Get(const Key& key, size_t offset, MutableBytes out) {
   return true;
 }
 
-void PageCache::Put(const Key& key, Bytes page) {
+void PageCache::PutLocked(const Key& key, SegmentNumber since, Bytes page) {
   assert(page.size() == page_size_);
-  const std::lock_guard lock(mutex_);
-  if (entries_.contains(key)) return;
+  const auto present = entries_.find(key);
+  if (present != entries_.end()) {
+    present->second->since = std::min(present->second->since, since);
+    return;
+  }
   if (entries_.size() >= max_pages_) {  // the entry that makes room gives its memory
     recent_.splice(recent_.begin(), recent_, std::prev(recent_.end()));
     entries_.erase(recent_.front().key);
   } else {
-    recent_.push_front({key, std::make_unique_for_overwrite<std::byte[]>(page_size_)});
+    recent_.push_front({key, {}, std::make_unique_for_overwrite<std::byte[]>(page_size_)});
   }
   recent_.front().key = key;
+  recent_.front().since = since;
   std::memcpy(recent_.front().page.get(), page.data(), page.size());
   entries_[key] = recent_.begin();
 }

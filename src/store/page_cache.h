@@ -6,27 +6,30 @@
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <vector>
 
 #include "base/types.h"
 
 namespace sqlite_efs {
 
 // Pages of one database, shared by all connections of the process, bounded, the least recently used dropped first.
-// A frame of a segment never changes, so its page is valid for ever. Thread-safe.
+// A frame of a segment never changes, so its page is valid for ever. A page of the base is what a snapshot has read
+// there; later snapshots that find no newer version in the log may have it too, earlier ones may not. Thread-safe.
 class PageCache {
  public:
-  // Where a page's content comes from: a frame of a segment, or, with segment 0, a page of the base.
-  struct Key {
-    uint64_t segment = 0;
-    uint32_t number = 0;
-    bool operator==(const Key&) const = default;
-  };
-
   PageCache(size_t capacity_bytes, uint32_t page_size);
 
-  // Copies out.size() bytes from `offset` of the page, if it is here.
-  bool Get(const Key& key, size_t offset, MutableBytes out);
-  void Put(const Key& key, Bytes page);
+  // Copies out.size() bytes from `offset` of the page in a frame, if it is here.
+  bool GetFrame(SegmentNumber segment, FrameNumber frame, size_t offset, MutableBytes out);
+  void PutFrame(SegmentNumber segment, FrameNumber frame, Bytes page);
+
+  // The same for a page of the base, for a snapshot that ends in segment `at`.
+  bool GetBase(PageNumber page, SegmentNumber at, size_t offset, MutableBytes out);
+  // `epoch` is what base_epoch() said before the page was read: it is not taken if pages were dropped since.
+  void PutBase(PageNumber page, SegmentNumber at, uint64_t epoch, Bytes content);
+  uint64_t base_epoch() const;
+  // Drops pages of the base, before a newer version of them is looked for there.
+  void DropBase(const std::vector<PageNumber>& pages);
 
   size_t capacity_bytes() const { return max_pages_ * page_size_; }
   size_t size_bytes() const;
@@ -34,6 +37,12 @@ class PageCache {
   uint64_t misses() const;
 
  private:
+  // A frame of a segment, or, with segment 0, a page of the base.
+  struct Key {
+    uint64_t segment = 0;
+    uint32_t number = 0;
+    bool operator==(const Key&) const = default;
+  };
   struct Hash {
     size_t operator()(const Key& key) const {
       return std::hash<uint64_t>()((key.segment << 32) ^ (key.number * 0x9e3779b97f4a7c15ULL));
@@ -41,8 +50,12 @@ class PageCache {
   };
   struct Entry {
     Key key;
+    SegmentNumber since;  // of a page of the base: the first snapshots that may have it
     std::unique_ptr<std::byte[]> page;
   };
+
+  bool Get(const Key& key, SegmentNumber at, size_t offset, MutableBytes out);
+  void PutLocked(const Key& key, SegmentNumber since, Bytes page);
 
   const size_t max_pages_;
   const uint32_t page_size_;
@@ -51,6 +64,7 @@ class PageCache {
   std::unordered_map<Key, std::list<Entry>::iterator, Hash> entries_;
   uint64_t hits_ = 0;
   uint64_t misses_ = 0;
+  uint64_t base_epoch_ = 0;
 };
 
 }  // namespace sqlite_efs

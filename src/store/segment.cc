@@ -11,6 +11,10 @@ constexpr uint32_t kAnyWrite = 0222;
 constexpr uint32_t kAnyExecute = 0111;
 constexpr uint32_t kAnyReadWrite = 0666;
 constexpr int kMaxDamageReads = 3;
+constexpr size_t kCountedSize = 8;  // a record of frames and salt-1
+
+uint64_t CountedOffset(SegmentNumber number) { return (number.value - 1) * kCountedSize; }
+
 constexpr size_t kFirstRead_frames = 1;
 constexpr size_t kLargestRead_bytes = size_t{1} << 20;
 
@@ -59,15 +63,12 @@ class FrameReader {
 
 SegmentState StateOf(const FileAttributes& attributes) {
   if ((attributes.mode & kAnyExecute) != 0) return SegmentState::kMerging;
-  return (attributes.mode & kOwnerWrite) != 0 ? SegmentState::kLive : SegmentState::kSealed;
+  return attributes.links > 1 ? SegmentState::kSealed : SegmentState::kLive;
 }
 
-uint32_t ModeFor(SegmentState state, uint32_t base_mode) {
-  const uint32_t live = (base_mode & kAnyReadWrite) | kOwnerWrite;
-  if (state == SegmentState::kLive) return live;
-  const uint32_t sealed = live & ~kAnyWrite;
-  return state == SegmentState::kSealed ? sealed : sealed | kAnyExecute;
-}
+uint32_t SegmentMode(uint32_t base_mode) { return (base_mode & kAnyReadWrite) | kOwnerWrite; }
+
+uint32_t MergingMode(uint32_t base_mode) { return (SegmentMode(base_mode) & ~kAnyWrite) | kAnyExecute; }
 
 Result<std::shared_ptr<Segment>> Segment::Open(FileSystem& files, const Layout& layout, SegmentNumber number,
                                                uint32_t page_size) {
@@ -75,6 +76,9 @@ Result<std::shared_ptr<Segment>> Segment::Open(FileSystem& files, const Layout& 
   std::shared_ptr<Segment> segment(new Segment(number, std::move(reader)));
   std::array<std::byte, kWalHeaderSize> bytes;
   EFS_ASSIGN_OR_RETURN(const size_t size, segment->reader_->ReadAt(0, bytes));
+  if (IsEndOfLog(Bytes(bytes).first(size))) {
+    return Status(StatusCode::kStale, layout.base() + " was detached: it is an ordinary database now; open it anew");
+  }
   const auto header = DecodeWalHeader(Bytes(bytes).first(size), &segment->end.checksum);
   if (!header) {
     return Status::Corrupt("the header of log segment " + segment->path() + " is damaged; restore it from a backup");
@@ -176,6 +180,27 @@ Result<File*> Segment::Writer(FileSystem& files) {
     EFS_ASSIGN_OR_RETURN(writer_, files.Open(path(), OpenMode::kWrite));
   }
   return writer_.get();
+}
+
+Status WriteCounted(FileSystem& files, const Layout& layout, const Segment& segment, FrameNumber counted) {
+  EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> file,
+                       files.Open(layout.counted(), OpenMode::kCreateOrOpen, kAnyReadWrite));
+  std::array<std::byte, kCountedSize> record;
+  WriteBigEndian32(&record[0], counted.value);
+  WriteBigEndian32(&record[4], segment.header().salt1);
+  EFS_RETURN_IF_ERROR(file->WriteAt(CountedOffset(segment.number()), record));
+  return file->Sync();
+}
+
+Result<FrameNumber> ReadCounted(FileSystem& files, const Layout& layout, const Segment& segment) {
+  const Status missing = Status::CantOpen(layout.counted() + " does not say what became of log segment " +
+                                          segment.path() + "; restore the log directory from a backup");
+  const Result<std::unique_ptr<File>> file = files.Open(layout.counted(), OpenMode::kRead);
+  if (!file.ok()) return file.status().Is(StatusCode::kNotFound) ? missing : file.status();
+  std::array<std::byte, kCountedSize> record;
+  EFS_ASSIGN_OR_RETURN(const size_t size, (*file)->ReadAt(CountedOffset(segment.number()), record));
+  if (size < record.size() || ReadBigEndian32(&record[4]) != segment.header().salt1) return missing;
+  return FrameNumber{ReadBigEndian32(&record[0])};
 }
 
 }  // namespace sqlite_efs

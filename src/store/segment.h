@@ -14,15 +14,18 @@
 
 namespace sqlite_efs {
 
-// What a segment's permission bits say of it. They are one attribute look-up away, and no write to the file undoes
-// them.
+// What a segment's attributes say of it. They are one look away on every host, whatever descriptor it has, and nothing
+// that comes late undoes them: a second name can only be given once, and no other step changes the mode.
 enum class SegmentState {
-  kLive,     // writable by its owner: its writer may add frames, which count
-  kSealed,   // not writable: the successor says, once and for ever, how many frames count
-  kMerging,  // executable: its pages are on their way into the base
+  kLive,     // one name: its writer may add frames, which count
+  kSealed,   // a second name: the successor says, once and for ever, how many frames count
+  kMerging,  // executable: its pages are on their way into the base, or there
 };
 SegmentState StateOf(const FileAttributes& attributes);
-uint32_t ModeFor(SegmentState state, uint32_t base_mode);
+
+// The permission bits of a segment: as many may read and write it as the base; of one that is being merged.
+uint32_t SegmentMode(uint32_t base_mode);
+uint32_t MergingMode(uint32_t base_mode);
 
 // How far a segment's frames are known: up to the end of a commit.
 struct SegmentEnd {
@@ -41,7 +44,8 @@ struct NewFrames {
 // The reading functions are thread-safe; index and end are guarded by the Log that owns the segment.
 class Segment {
  public:
-  // Opens and checks the header. kCorrupt for a damaged one or another page size than the base's.
+  // Opens and checks the header. kCorrupt for a damaged one or another page size than the base's; kStale for what
+  // stands in a segment's place where the log has ended.
   static Result<std::shared_ptr<Segment>> Open(FileSystem& files, const Layout& layout, SegmentNumber number,
                                                uint32_t page_size);
 
@@ -88,6 +92,11 @@ class Segment {
   std::unique_ptr<File> writer_;
   WalHeader header_;
 };
+
+// The record of how many frames of a merged segment counted, so that a writer that was stopped in a commit can be told
+// the truth however late it asks. Writing it again changes nothing. kCantOpen if there is none.
+Status WriteCounted(FileSystem& files, const Layout& layout, const Segment& segment, FrameNumber counted);
+Result<FrameNumber> ReadCounted(FileSystem& files, const Layout& layout, const Segment& segment);
 
 }  // namespace sqlite_efs
 

@@ -18,7 +18,6 @@ constexpr size_t kRead_bytes = size_t{1} << 20;
 // A frame of the last segment that is being written looks damaged, but not for long.
 constexpr int kMaxReads = 3;
 
-constexpr SegmentNumber kFirstSegment = {1};
 constexpr char kRemedy[] = "; restore the database from a backup";
 
 // Damage is what is wrong with the files; any other failure means that they could not be checked.
@@ -133,6 +132,10 @@ Result<OnDisk> OpenSegment(FileSystem& files, const Layout& layout, SegmentNumbe
   EFS_ASSIGN_OR_RETURN(segment.file, files.Open(layout.segment(number), OpenMode::kRead));
   std::array<std::byte, kWalHeaderSize> bytes;
   EFS_ASSIGN_OR_RETURN(const size_t size, segment.file->ReadAt(0, bytes));
+  if (IsEndOfLog(Bytes(bytes).first(size))) {
+    return Status(StatusCode::kStale,
+                  layout.base() + " is being detached; when that has ended there is no log to check");
+  }
   const auto header = DecodeWalHeader(Bytes(bytes).first(size), &segment.first_checksum);
   if (!header) {
     return Status::Corrupt("the header of log segment " + segment.file->path() + " is damaged" + kRemedy);
@@ -154,13 +157,14 @@ class LogChecker {
     EFS_RETURN_IF_ERROR(Note(CheckBase()));
     // Read before the frames: what it says of them only becomes less than there is.
     record_ = EmbeddedLeaseStore::Peek(files_, layout_.lease());
-    const Result<std::vector<SegmentNumber>> numbers = ListSegments(files_, layout_);
-    EFS_RETURN_IF_ERROR(Note(numbers.status()));
-    if (!numbers.ok()) return check_;
-    CheckEnds(*numbers);
-    EFS_RETURN_IF_ERROR(OpenAll(*numbers));
+    const Result<LogListing> listing = ListLog(files_, layout_);
+    EFS_RETURN_IF_ERROR(Note(listing.status()));
+    if (!listing.ok()) return check_;
+    const std::vector<SegmentNumber>& numbers = listing->segments;
+    CheckEnd(numbers);
+    EFS_RETURN_IF_ERROR(OpenAll(numbers));
     for (size_t i = 0; i < segments_.size(); i++) EFS_RETURN_IF_ERROR(CheckSegment(i));
-    CheckRecordedSegment(*numbers);
+    CheckRecordedSegment(numbers);
     if (progress_) progress_(total_bytes_, total_bytes_);
     return std::move(check_);
   }
@@ -191,9 +195,8 @@ class LogChecker {
                            "another program: restore the database from a backup");
   }
 
-  // Segments are removed by `detach` only, all at once; and the last one is never older than the last tenure.
-  void CheckEnds(const std::vector<SegmentNumber>& numbers) {
-    if (numbers.front() != kFirstSegment) NoteMissing(kFirstSegment);
+  // The last segment is never older than the last tenure.
+  void CheckEnd(const std::vector<SegmentNumber>& numbers) {
     const uint64_t recorded = record_ && record_->released ? record_->released->segment : 0;
     if (recorded > numbers.back().value) NoteMissing({recorded});
   }
@@ -316,9 +319,9 @@ Result<LogCheck> CheckLog(FileSystem& files, const Layout& layout, const Progres
 }
 
 Result<std::vector<SegmentSummary>> SummarizeSegments(FileSystem& files, const Layout& layout) {
-  EFS_ASSIGN_OR_RETURN(const std::vector<SegmentNumber> numbers, ListSegments(files, layout));
+  EFS_ASSIGN_OR_RETURN(const LogListing listing, ListLog(files, layout));
   std::vector<SegmentSummary> summaries;
-  for (const SegmentNumber number : numbers) {
+  for (const SegmentNumber number : listing.segments) {
     EFS_ASSIGN_OR_RETURN(const OnDisk segment, OpenSegment(files, layout, number));
     if (!summaries.empty()) {
       summaries.back().frames = segment.header.counted_of_previous;

@@ -97,6 +97,10 @@ WalChecksum StatedChecksum(Bytes frame) {
   return {ReadBigEndian32(frame.data() + 16), ReadBigEndian32(frame.data() + 20)};
 }
 
+bool IsEndOfLog(Bytes start) {
+  return start.size() >= kEndOfLog.size() && std::memcmp(start.data(), kEndOfLog.data(), kEndOfLog.size()) == 0;
+}
+
 bool HasSalts(const WalHeader& segment, Bytes frame) {
   return ReadBigEndian32(frame.data() + 8) == segment.salt1 && ReadBigEndian32(frame.data() + 12) == segment.salt2;
 }

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "base/types.h"
 
@@ -67,6 +68,10 @@ WalChecksum StatedChecksum(Bytes frame);
 
 // Whether the frame carries the segment's salts, whether or not it is intact.
 bool HasSalts(const WalHeader& segment, Bytes frame);
+
+// What stands in the place of a segment where a log has ended, because its database was detached. It is no WAL file.
+inline constexpr std::string_view kEndOfLog = "sqlite-efs: the log ends here\n";
+bool IsEndOfLog(Bytes start);
 
 inline uint64_t FrameOffset(FrameNumber frame, uint32_t page_size) {
   return kWalHeaderSize + uint64_t{frame.value - 1} * (kFrameHeaderSize + page_size);

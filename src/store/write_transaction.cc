@@ -31,7 +31,7 @@ WriteTransaction::WriteTransaction(const Environment& environment, LiveDatabase&
 WriteTransaction::~WriteTransaction() {
   // What did not fit must not keep the disk full. Without a commit frame nothing of it can count, whoever seals.
   if (!broken_.Is(StatusCode::kFull) || commit_frame_.value != 0) return;
-  const Result<File*> writer = segment_->Writer(environment_.files);
+  const Result<File*> writer = segment_->Writer(live_.files());
   if (writer.ok()) (void)(*writer)->Truncate(FrameOffset({first_.value + 1}, live_.page_size()));
 }
 
@@ -123,7 +123,7 @@ Status WriteTransaction::ShowFirst() {
 // Writes to the segment. After a failure the tenure is over: the write may still land, at any time.
 Status WriteTransaction::WriteAt(uint64_t offset, Bytes data) {
   const auto write = [&]() -> Status {
-    EFS_ASSIGN_OR_RETURN(File* const writer, segment_->Writer(environment_.files));
+    EFS_ASSIGN_OR_RETURN(File* const writer, segment_->Writer(live_.files()));
     EFS_RETURN_IF_ERROR(Allocate(*writer, offset + data.size()));
     return writer->WriteAt(offset, data);
   };
@@ -147,11 +147,12 @@ Status WriteTransaction::Append(uint32_t commit_page_count) {
 
 // Looks, after the frames are durable, whether the segment is still live: then whoever seals it will find them.
 Status WriteTransaction::Acknowledge() {
-  EFS_ASSIGN_OR_RETURN(File* const writer, segment_->Writer(environment_.files));
+  EFS_ASSIGN_OR_RETURN(File* const writer, segment_->Writer(live_.files()));
   // Attributes change at the beginning of a write, before its data can be read. This change comes after it, so that a
   // reader that has seen these attributes for a while has seen the data too.
   EFS_RETURN_IF_ERROR(writer->Touch());
   EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, segment_->Look());
+  live_.log().NoteServerTime(attributes.mtime_ns);
   if (StateOf(attributes) == SegmentState::kLive) return {};
   return Status::Busy("the lease of " + live_.layout().base() +
                       " was taken over by another writer before this transaction was committed; nothing of it was "
@@ -172,7 +173,7 @@ Status WriteTransaction::WriteCommit(uint32_t page_count) {
   EFS_RETURN_IF_ERROR(ShowFirst());
   commit_frame_.value = end_.frames.value + static_cast<uint32_t>(buffer_.count());
   EFS_RETURN_IF_ERROR(Append(page_count));
-  EFS_ASSIGN_OR_RETURN(File* const writer, segment_->Writer(environment_.files));
+  EFS_ASSIGN_OR_RETURN(File* const writer, segment_->Writer(live_.files()));
   Status synced = writer->Sync();
   may_be_lost_ = !synced.ok();
   return synced;
@@ -202,7 +203,7 @@ void WriteTransaction::Publish(uint32_t page_count) {
   live_.log().Committed(*segment_, frames);
   const uint32_t before_buffer = end_.frames.value - static_cast<uint32_t>(buffer_.count());
   for (uint32_t i = 0; i < buffer_.count(); i++) {
-    live_.cache().Put({segment_->number().value, before_buffer + i + 1}, buffer_.PageAt(i));
+    live_.cache().PutFrame(segment_->number(), {before_buffer + i + 1}, buffer_.PageAt(i));
   }
   position_ = {segment_->number(), end_.frames, page_count};
 }

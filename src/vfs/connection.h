@@ -66,6 +66,8 @@ class Connection {
   bool HasWaited();
   int ReadError(const Status& status) const;
   std::string StatusJson();
+  int Autocheckpoint(char** arguments);
+  int Checkpoint();
 
   std::shared_ptr<Database> database_;
   const Settings settings_;

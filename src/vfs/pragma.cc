@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <string_view>
@@ -32,6 +33,8 @@ int Connection::Pragma(char** arguments) {
   if (sqlite3_stricmp(name, "locking_mode") == 0) return Answer(arguments, "normal");
   if (sqlite3_stricmp(name, "mmap_size") == 0) return Answer(arguments, "0");
   if (sqlite3_stricmp(name, "efs_status") == 0) return Answer(arguments, StatusJson());
+  if (sqlite3_stricmp(name, "wal_autocheckpoint") == 0) return Autocheckpoint(arguments);
+  if (sqlite3_stricmp(name, "wal_checkpoint") == 0) return Checkpoint();
   if (sqlite3_stricmp(name, "page_size") != 0 || value == nullptr) return SQLITE_NOTFOUND;
   const std::shared_ptr<LiveDatabase> live = database_->live();
   const long wanted = std::strtol(value, nullptr, 0);
@@ -41,6 +44,23 @@ int Connection::Pragma(char** arguments) {
   const std::string message = PageSizeIsFixed(database_->path(), live->page_size());
   arguments[0] = sqlite3_mprintf("%s", message.c_str());
   return Report(Status::Invalid(message), SQLITE_ERROR);
+}
+
+// Stock SQLite takes 0 and negative numbers for "off" and what is no number for 0.
+int Connection::Autocheckpoint(char** arguments) {
+  if (arguments[2] != nullptr) {
+    const long frames = std::strtol(arguments[2], nullptr, 0);
+    database_->autocheckpoint_frames = static_cast<uint32_t>(std::clamp<long>(frames, 0, kMaxAutocheckpoint_frames));
+  }
+  return Answer(arguments, std::to_string(database_->autocheckpoint_frames));
+}
+
+// After it SQLite answers the pragma itself, with the row that it has for a database without a WAL of its own.
+int Connection::Checkpoint() {
+  if (writer_) return Report(Status::Busy("PRAGMA wal_checkpoint cannot be run inside a write transaction"));
+  if (!writable_.ok()) return Report(writable_);
+  const Result<CheckpointReport> report = database_->Checkpoint(owner_, settings_.timeout, nullptr);
+  return report.ok() ? SQLITE_NOTFOUND : Report(report.status());
 }
 
 std::string Connection::StatusJson() {
@@ -59,11 +79,11 @@ std::string Connection::StatusJson() {
     const LogPosition seen = level_ == SQLITE_LOCK_NONE ? newest : snapshot_.position();
     const std::shared_ptr<Segment> segment = live->log().live();
     const Result<FileAttributes> attributes = segment->Look();
-    const Result<uint32_t> page_count = live->PageCount(newest);
+    const MergeCounters merges = live->merger().counters();
     const LogCounters log = live->log().counters();
     status["database_id"] = live->id();
     status["page_size"] = live->page_size();
-    status["page_count"] = page_count.ok() ? json(*page_count) : json();
+    status["page_count"] = newest.page_count;
     status["segment"] = {{"number", segment->number().value},
                          {"first", live->log().first_segment().value},
                          {"frames", newest.frames.value},
@@ -74,6 +94,8 @@ std::string Connection::StatusJson() {
                           {"age_frames", live->log().FramesBetween(seen, newest)}};
     status["lease"] = {
         {"store", live->lease_store()}, {"held", live->holds_lease()}, {"by_this_connection", writer_ != nullptr}};
+    status["merge"] = {{"autocheckpoint_frames", database_->autocheckpoint_frames.load()},
+                       {"obstacle", merges.obstacle}};
     status["cache"] = {{"capacity_bytes", live->cache().capacity_bytes()},
                        {"bytes", live->cache().size_bytes()},
                        {"hits", live->cache().hits()},
@@ -82,6 +104,8 @@ std::string Connection::StatusJson() {
                      {"scans", log.scans},
                      {"frames_read", log.frames_read},
                      {"seals", log.seals},
+                     {"segments_merged", merges.segments},
+                     {"pages_merged", merges.pages},
                      {"pages_from_log", live->pages_from_log.load()},
                      {"pages_from_base", live->pages_from_base.load()},
                      {"lease_acquisitions", live->lease_acquisitions.load()}});

@@ -50,6 +50,15 @@ Status SetCache(const Source& source, Settings* settings) {
   return {};
 }
 
+Status SetAutocheckpoint(const Source& source, Settings* settings) {
+  uint32_t value = 0;
+  if (!Parse(source.value, &value) || value > kMaxAutocheckpoint_frames) {
+    return Bad(source, "a whole number from 0 to " + std::to_string(kMaxAutocheckpoint_frames));
+  }
+  settings->wal_autocheckpoint = value;
+  return {};
+}
+
 Status SetAttempts(const Source& source, Settings* settings) {
   return SetInteger(source, kMaxAttempts, &settings->lock_max_attempts);
 }
@@ -82,6 +91,7 @@ struct Setting {
 constexpr std::array kSettings = {
     Setting{"timeout", "SQLITE_EFS_TIMEOUT", &SetTimeout},
     Setting{"cache_mib", "SQLITE_EFS_CACHE_MIB", &SetCache},
+    Setting{"wal_autocheckpoint", "SQLITE_EFS_WAL_AUTOCHECKPOINT", &SetAutocheckpoint},
     Setting{"lock_max_attempts", "SQLITE_LOCK_MAX_ATTEMPTS", &SetAttempts},
     Setting{"lock_expiration", "SQLITE_LOCK_EXPIRATION", &SetExpiration},
     Setting{"lock_dynamodb_table", "SQLITE_LOCK_DYNAMODB_TABLE", &SetTable},
@@ -121,9 +131,10 @@ Result<Settings> ParseSettings(const std::vector<UriParameter>& parameters, cons
   for (const UriParameter& parameter : parameters) {
     const Setting* setting = FindSetting(parameter.name);
     if (setting == nullptr) {
-      return Status::Invalid("the URI parameter \"" + parameter.name +
-                             "\" is unknown; known are timeout, cache_mib, lock_max_attempts, lock_expiration, "
-                             "lock_dynamodb_table, and SQLite's vfs, mode, cache, psow");
+      return Status::Invalid(
+          "the URI parameter \"" + parameter.name +
+          "\" is unknown; known are timeout, cache_mib, wal_autocheckpoint, lock_max_attempts, lock_expiration, "
+          "lock_dynamodb_table, and SQLite's vfs, mode, cache, psow");
     }
     EFS_RETURN_IF_ERROR(setting->set({"the URI parameter " + parameter.name, parameter.value}, &settings));
   }

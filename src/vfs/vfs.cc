@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string_view>
 
+#include "store/detach.h"
 #include "vfs/errors.h"
 #include "vfs/journal_file.h"
 #include "vfs/live_file.h"
@@ -144,14 +145,24 @@ Status CheckWritable(FileSystem& files, const std::string& path) {
   return {};
 }
 
+Result<std::shared_ptr<Database>> OpenDatabase(Vfs& vfs, const std::string& path, int flags, const Settings& settings) {
+  const StoreOptions options = {settings.cache_mib << 20, settings.wal_autocheckpoint};
+  const Instant deadline = vfs.environment->clock.Now() + settings.timeout;
+  EFS_RETURN_IF_ERROR(EnsureLiveInTime(vfs, path, flags, settings.timeout));
+  Result<std::shared_ptr<Database>> database = vfs.registry().Open(path, options);
+  // A detach was broken off after it had ended the log: what is left of it is removed, and the file goes live again.
+  if (!database.status().Is(StatusCode::kStale) || (flags & SQLITE_OPEN_READWRITE) == 0) return database;
+  EFS_RETURN_IF_ERROR(FinishDetach(*vfs.environment, Layout(path), deadline));
+  EFS_RETURN_IF_ERROR(EnsureLiveInTime(vfs, path, flags, deadline - vfs.environment->clock.Now()));
+  return vfs.registry().Open(path, options);
+}
+
 Status OpenLive(Vfs& vfs, sqlite3_filename name, sqlite3_file* file, int flags, int* out_flags) {
   FileSystem& files = vfs.environment->files;
   const std::string path = name;
   EFS_ASSIGN_OR_RETURN(const Settings settings, SettingsOf(name));
   EFS_RETURN_IF_ERROR(EnsureFile(files, path, flags));
-  EFS_RETURN_IF_ERROR(EnsureLiveInTime(vfs, path, flags, settings.timeout));
-  EFS_ASSIGN_OR_RETURN(std::shared_ptr<Database> database,
-                       vfs.registry().Open(path, StoreOptions{settings.cache_mib << 20}));
+  EFS_ASSIGN_OR_RETURN(std::shared_ptr<Database> database, OpenDatabase(vfs, path, flags, settings));
   Status writable = CheckWritable(files, path);
   if ((flags & SQLITE_OPEN_READWRITE) == 0) writable = Status::ReadOnly(path + " was opened for reading only");
   OpenLiveFile(file, name, std::make_unique<Connection>(std::move(database), settings, std::move(writable)));

@@ -1,0 +1,92 @@
+#ifndef SQLITE_EFS_STORE_MERGER_H_
+#define SQLITE_EFS_STORE_MERGER_H_
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "base/status.h"
+#include "os/clock.h"
+#include "os/file_system.h"
+#include "store/environment.h"
+#include "store/layout.h"
+#include "store/progress.h"
+#include "store/segment_copy.h"
+
+namespace sqlite_efs {
+
+class Log;
+
+struct MergeCounters {
+  uint64_t segments = 0;  // merged and removed by this process
+  uint64_t pages = 0;     // written into the base
+  std::string obstacle;   // why the last attempt did not get on; empty: it did
+};
+
+// Moves the pages of sealed segments into the base, oldest first, and removes the segments (a checkpoint). At any
+// instant base and segments together are complete, so a merge may stop or fail anywhere and is repeated by whoever
+// comes next. Needs no lease: an exclusive lock on SQLite's locking bytes of the base keeps other mergers, stock SQLite
+// and a detach out. Thread-safe. Environment, file system and log must outlive it.
+class Merger {
+ public:
+  // `files` has the log directory pinned.
+  Merger(const Environment& environment, FileSystem& files, const Layout& layout, Log& log)
+      : environment_(environment), files_(files), layout_(layout), log_(log) {}
+  ~Merger();
+  Merger(const Merger&) = delete;
+  Merger& operator=(const Merger&) = delete;
+
+  // Does what is due, a bounded piece of work, after a write transaction. Costs nothing where no segment is sealed. A
+  // failure is kept for counters(): the commit before it has succeeded.
+  void MergeWhatIsDue();
+
+  // Merges every sealed segment, waiting until `deadline` for the lock and for the file server's clock to tick.
+  Status MergeAll(Instant deadline, const Progress& progress);
+
+  // Takes the lock on the base and keeps it until Unlock(), so that nobody else merges. kBusy at the deadline.
+  Status Lock(Instant deadline);
+  void Unlock();
+  // The base, open for writing; only between Lock() and Unlock().
+  File& base() { return *base_; }
+
+  MergeCounters counters() const;
+
+ private:
+  enum class Outcome { kNothingToDo, kProgress, kMustWait };
+
+  // The caller holds mutex_.
+  bool IsDueLocked();
+  Result<bool> TryLockLocked();
+  Status LockLocked(Instant deadline);
+  void UnlockLocked();
+  Result<Outcome> StepLocked();
+  Result<Outcome> CopyLocked(SegmentNumber number);
+  Result<Outcome> RemoveLocked(SegmentNumber number, const LogListing& listing);
+  Result<bool> StampLocked();
+  void RemoveDebris(const LogListing& listing, SegmentNumber merged);
+  void FailLocked(const Status& status);
+  void SetObstacle(const std::string& obstacle);
+  Result<std::shared_ptr<Segment>> Known(SegmentNumber number);
+
+  const Environment& environment_;
+  FileSystem& files_;
+  const Layout& layout_;
+  Log& log_;
+  mutable std::mutex mutex_;
+  std::unique_ptr<File> base_;  // read-write, opened by the first attempt
+  bool locked_ = false;
+  bool poisoned_ = false;              // a write to the base did not succeed: it may still land, so the lock stays held
+  std::unique_ptr<SegmentCopy> copy_;  // under way; kept from one piece to the next, and the lock with it
+  std::optional<Instant> last_change_;  // of the base by this process
+  std::optional<Instant> pause_until_;  // after a failure
+  SegmentNumber oldest_;                // whose time stamp is known
+  int64_t oldest_mtime_ns_ = 0;
+  mutable std::mutex counters_mutex_;  // taken after mutex_
+  MergeCounters counters_;
+};
+
+}  // namespace sqlite_efs
+
+#endif  // SQLITE_EFS_STORE_MERGER_H_
