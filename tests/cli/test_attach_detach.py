@@ -1,7 +1,7 @@
 """attach and detach by the real command, beside real users of the database."""
 
 import random
-import signal
+import shutil
 import sqlite3
 import subprocess
 import time
@@ -19,11 +19,13 @@ from support import (
     python,
     segments,
     shell_ok,
+    steps,
     tree,
 )
 
 BUSY = 4
-KILLS = 50
+KILLS = 40
+LAST_STEPS = 6
 
 HOLDS_THE_LEASE = """
 import sqlite_efs, sys
@@ -164,13 +166,13 @@ def test_who_may_only_read_changes_nothing(public, as_somebody_else):
 
 def test_killed_again_and_again(tmp_path):
     """One database, written to and detached and killed in turn: nothing that was acknowledged is ever lost."""
-    path = tmp_path / "db.sqlite3"
+    path = tmp_path / "site" / "db.sqlite3"
+    path.parent.mkdir()
     shell_ok(path, "CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT)")
     rows = 0
     killed = 0
-    ordinary = 0
-    took = 0.1
-    for _ in range(KILLS):
+    found = {"live": 0, "ordinary": 0}
+    for i in range(KILLS):
         command_ok("attach", path)
         with closing(sqlite_efs.connect(path)) as connection:
             assert connection.execute("SELECT count(*) FROM note").fetchone() == (rows,)
@@ -178,25 +180,22 @@ def test_killed_again_and_again(tmp_path):
             connection.execute("UPDATE note SET text = text || 'x' WHERE id % 7 = 0")
             connection.commit()
         rows += 20
-        begun = time.monotonic()
-        process = subprocess.Popen([str(COMMAND), "detach", str(path)], stdout=subprocess.DEVNULL, env=environment())
-        try:
-            process.wait(random.uniform(0, took * 1.3))
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-        killed += process.wait() == -signal.SIGKILL
-        if process.returncode == 0:
-            took = max(0.02, time.monotonic() - begun)
-        if not log_directory(path).is_dir():
-            ordinary += 1
-            assert shell_ok(path, "PRAGMA integrity_check", "SELECT count(*) FROM note") == f"ok\n{rows}"
-        else:
+        count = steps.of_command("detach", shutil.copytree(path.parent, tmp_path / "counted") / path.name)
+        shutil.rmtree(tmp_path / "counted")
+        # Any step, and every other time one of the last, before which it has become an ordinary file.
+        step = random.randint(1, count) if i % 2 else count - i // 2 % LAST_STEPS
+        killed += steps.kill_command(step, "detach", path)
+        if log_directory(path).is_dir():
+            found["live"] += 1
             command_ok("verify", path)
-    assert killed >= KILLS / 5
-    assert 0 < ordinary < KILLS
+        else:
+            found["ordinary"] += 1
+            assert shell_ok(path, "PRAGMA integrity_check", "SELECT count(*) FROM note") == f"ok\n{rows}"
+    assert killed > KILLS / 2
+    assert all(found.values()), found
     command_ok("detach", path)
     assert shell_ok(path, "PRAGMA integrity_check", "SELECT count(*) FROM note") == f"ok\n{rows}"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["db.sqlite3"]
+    assert [entry.name for entry in path.parent.iterdir()] == ["db.sqlite3"]
 
 
 def test_a_log_of_many_segments(live):

@@ -8,28 +8,31 @@ from contextlib import closing
 import pytest
 import sqlite_efs
 from support import command_ok, log_directory, python, run_python, shell_ok, tree
+from support.steps import counted
 
-KILLS = 60
+AT_STEPS = 24  # of each of four transactions
+AT_MOMENTS = 20
 
-# Forks a writer of transactions over two files, kills it at random, and looks at what each of the two has.
+# Kills writers of transactions over two files, and looks at what each of the two has.
 KILLS_WRITERS = """
-import json, os, random, signal, sqlite3, sqlite_efs, sys, time
+import json, os, sqlite3, sqlite_efs, sys
+from support.steps import kill_and_look
 
-main, attached, kills = sys.argv[1], sys.argv[2], int(sys.argv[3])
-chance = random.Random(int(os.environ.get("EFS_TEST_SEED") or random.SystemRandom().randrange(1 << 30)))
+main, attached, at_steps, at_moments = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+journals = 0
 
-def write(first, pipe):
+def begin():
     connection = sqlite_efs.connect(main, isolation_level=None)
     connection.execute("ATTACH ? AS other", (attached,))
     connection.execute("PRAGMA other.synchronous = OFF")  # more transactions in the time; a kill loses no page cache
-    os.write(pipe, b"ready ")
-    for number in range(first, first + 100000):
+
+    def transact(number, position):
         connection.execute("BEGIN IMMEDIATE")
         for schema in ("main", "other"):
             connection.execute(f"INSERT INTO {schema}.item VALUES (?, 1, zeroblob(20000)), (?, 2, zeroblob(20000))",
                                (number, number))
         connection.execute("COMMIT")
-        os.write(pipe, b"%d " % number)
+    return transact
 
 def there(connection, first):
     rows = connection.execute("SELECT number, count(*) FROM item WHERE number >= ? GROUP BY 1", (first,)).fetchall()
@@ -41,50 +44,22 @@ def open_as_it_is(path):
         return sqlite_efs.connect(path, isolation_level=None)
     return sqlite3.connect(path, isolation_level=None)
 
-first, outcomes, acknowledged_in_all, journals, typical = 0, {}, 0, 0, 0.02
-for kill in range(kills):
-    reader, pipe = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reader)
-        try:
-            write(first, pipe)
-        except BaseException as error:
-            os.write(pipe, b"error " + repr(error).encode())
-        os._exit(1)
-    os.close(pipe)
-    ready = os.read(reader, 6)
-    assert ready == b"ready ", ready + os.read(reader, 1000)
-    # At any time of the first transaction of a fresh process, or of one of those after it.
-    text, begun, commits = b"", time.perf_counter(), chance.randrange(4)
-    while text.count(b" ") < commits:
-        text += os.read(reader, 100)
-        assert text and b"error" not in text, text
-    if commits:
-        typical = (time.perf_counter() - begun) / text.count(b" ")
-    time.sleep(chance.uniform(0, typical))
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    while piece := os.read(reader, 65536):
-        text += piece
-    os.close(reader)
-    assert b"error" not in text, text
-    acknowledged = [int(word) for word in text.split()]
-    next_one = first + len(acknowledged)
+def look(first, acknowledged):
+    global journals
     journals += any(os.path.exists(path + "-journal") for path in (main, attached))
     outcome = []
     for path in (main, attached):
         connection = open_as_it_is(path)
         found = there(connection, first)
+        next_one = first + len(acknowledged)
         assert found in (acknowledged, [*acknowledged, next_one]), (path, acknowledged, found)
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         connection.close()
-        outcome.append("there" if len(found) > len(acknowledged) else "not there")
-    key = ", ".join(outcome)
-    outcomes[key] = outcomes.get(key, 0) + 1
-    acknowledged_in_all += len(acknowledged)
-    first = next_one + 1
-print(json.dumps({"acknowledged": acknowledged_in_all, "journals": journals, "outcomes": outcomes}))
+        outcome.append("there" if next_one in found else "not there")
+    return ", ".join(outcome)
+
+found = kill_and_look(begin, look, at_steps, at_moments)
+print(json.dumps({**found, "journals": journals}))
 """
 
 SCHEMA = "CREATE TABLE item (number INTEGER, row INTEGER, data BLOB, PRIMARY KEY (number, row))"
@@ -103,8 +78,7 @@ def make(path, live):
 def test_killed_between_the_commits(tmp_path, measured, main_is_live, other_is_live):
     main = make(tmp_path / "main.sqlite3", main_is_live)
     other = make(tmp_path / "other.sqlite3", other_is_live)
-    found = json.loads(run_python(KILLS_WRITERS, main, other, KILLS, timeout=300))
-    assert found["acknowledged"] > KILLS
+    found = json.loads(run_python(KILLS_WRITERS, main, other, AT_STEPS, AT_MOMENTS, timeout=600, env=counted()))
     assert found["outcomes"].get("there, not there"), "no kill fell between the two commits"
     if not other_is_live:
         assert found["journals"] > 0, "stock SQLite had nothing to recover"

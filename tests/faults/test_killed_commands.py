@@ -1,18 +1,15 @@
-"""attach and detach, killed at any moment: the database is live and whole, or ordinary and whole; never in between."""
+"""attach and detach, killed at any step: the database is live and whole, or ordinary and whole; never in between."""
 
-import random
 import shutil
-import signal
 import sqlite3
-import subprocess
-import time
 from contextlib import closing
 
 import pytest
 import sqlite_efs
-from support import COMMAND, command, command_ok, environment, kill_a_writer, log_directory, shell, shell_ok
+from support import command, command_ok, kill_a_writer, log_directory, shell, shell_ok, steps
 
 KILLS = 25
+LAST_STEPS = 12  # among them is the one that decides
 SUM = "SELECT count(*), sum(amount), sum(length(data)) FROM item"
 
 
@@ -40,18 +37,6 @@ def copy(source, folder):
     return folder / source.name
 
 
-def kill_after(seconds, *arguments):
-    """Whether the command was killed before its end."""
-    process = subprocess.Popen(
-        [str(COMMAND), *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment()
-    )
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-    return process.wait(20) == -signal.SIGKILL
-
-
 def content(connection):
     row = connection.execute(SUM).fetchone()
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -72,15 +57,8 @@ def look(path, expected):
     return "ordinary"
 
 
-def typical_seconds(action, source, folder):
-    path = copy(source, folder)
-    begun = time.perf_counter()
-    command_ok(action, path)
-    return time.perf_counter() - begun
-
-
 @pytest.mark.parametrize("action", ["attach", "detach"])
-def test_killed_at_random_moments(tmp_path, action, measured):
+def test_killed_at_any_step(tmp_path, action, measured):
     original = tmp_path / "original" / "db.sqlite3"
     original.parent.mkdir()
     make(original)
@@ -90,15 +68,13 @@ def test_killed_at_random_moments(tmp_path, action, measured):
         change(original)
         with closing(sqlite_efs.connect(original)) as connection:
             expected = content(connection)
-    took = typical_seconds(action, original, tmp_path / "timed")
+    count = steps.of_command(action, copy(original, tmp_path / "counted"))
     found = {"live": 0, "ordinary": 0}
     killed = 0
-    rounds = 0
-    # On a busy machine many a kill comes too late: then there are more rounds, to a bound.
-    while rounds < KILLS or (rounds < 10 * KILLS and not (killed > KILLS / 3 and all(found.values()))):
-        rounds += 1
-        path = copy(original, tmp_path / str(rounds))
-        killed += kill_after(random.uniform(0, took * 2), action, path)
+    at = sorted({*steps.spread(count, KILLS), *range(max(1, count - LAST_STEPS), count + 1)})
+    for step in at:
+        path = copy(original, tmp_path / str(step))
+        killed += steps.kill_command(step, action, path)
         found[look(path, expected)] += 1
         # It can be done again, by hand or by the first use, whatever the one that was killed left behind.
         command_ok(action, path)
@@ -107,12 +83,10 @@ def test_killed_at_random_moments(tmp_path, action, measured):
             command_ok("detach", path)
             assert look(path, expected) == "ordinary"
         shutil.rmtree(path.parent)
-    assert killed > KILLS / 3
-    assert found["live"]
-    assert found["ordinary"]
+    assert killed > len(at) / 2
+    assert all(found.values()), found
     measured(
-        f"{killed} kills in {rounds} rounds within {2 * took:.2f} s; "
-        f"then {found['live']} times live, {found['ordinary']} times ordinary"
+        f"killed at {killed} of {count} steps; then {found['live']} times live, {found['ordinary']} times ordinary"
     )
 
 

@@ -9,84 +9,52 @@ from contextlib import closing
 import pytest
 import sqlite_efs
 from support import command_ok, log_directory, python, run_python, segments, shell_ok, tree
+from support.steps import counted
 
-KILLS = 200
 DATABASES = 4
+# For each database:
+AT_STEPS = 12  # of each of four transactions
+AT_MOMENTS = 15
 
-# Forks a writer, kills it after a random time, and looks at what is there; again and again. A transaction `t` is some
-# rows of `part`, whose number stands in `whole`. Every eighth is larger than the engine's and SQLite's buffers.
+# Kills writers, and looks at what is there. A transaction is some rows of `part`, whose number stands in `whole`. The
+# fourth of each writer is larger than the engine's and SQLite's buffers.
 KILLS_WRITERS = """
-import json, os, random, signal, sqlite_efs, sys, time
+import itertools, json, sqlite_efs, sys
+from support.steps import kill_and_look
 
-database, kills = sys.argv[1], int(sys.argv[2])
-seed = int(os.environ.get("EFS_TEST_SEED") or random.SystemRandom().randrange(1 << 30))
-chance = random.Random(seed)
+database, at_steps, at_moments = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 
-def write(first, pipe):
+def begin():
     connection = sqlite_efs.connect(database, isolation_level=None)
     connection.execute("PRAGMA cache_size = 20")
-    os.write(pipe, b"ready ")
-    for number in range(first, first + 100000):
-        rows, size = (11, 450_000) if number % 8 == 3 else (1 + number % 7, 300)
+
+    def transact(number, position):
+        rows, size = (11, 450_000) if position % 8 == 3 else (1 + number % 7, 300)
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("INSERT INTO whole VALUES (?, ?)", (number, rows))
         for row in range(rows):
             connection.execute("INSERT INTO part VALUES (?, ?, ?)", (number, row, bytes([number % 256]) * size))
         if rows == 11:
             connection.execute("DELETE FROM part WHERE number < ? AND length(data) > 1000", (number,))
+            connection.execute("UPDATE whole SET rows = 0 WHERE number < ? AND rows = 11", (number,))
         connection.execute("COMMIT")
-        os.write(pipe, b"%d " % number)
+    return transact
 
-def check(connection, first, acknowledged):
-    there = dict(connection.execute("SELECT number, rows FROM whole WHERE number >= ?", (first,)))
-    parts = connection.execute("SELECT number, count(*), min(data = CAST(data AS BLOB)), max(length(data)) FROM part"
-                               " WHERE number >= ? GROUP BY number", (first,)).fetchall()
-    for number, rows, _, size in parts:
-        assert there[number] == rows, ("a part of transaction", number, rows, there[number])
-    small = {number for number in there if number % 8 != 3}
-    large = {number for number in there if number % 8 == 3}
-    assert small == {number for number, *_ in parts if number % 8 != 3}, "rows are missing"
-    if large and max(there) == max(large):
-        assert max(large) in {number for number, *_ in parts}, "rows are missing"
-    next_one = max(acknowledged, default=first - 1) + 1
-    assert set(acknowledged) <= set(there) <= set(acknowledged) | {next_one}, (first, acknowledged, sorted(there))
-    return next_one in there
+looks = itertools.count(1)
 
-first = 0
-found = {"acknowledged": 0, "whole": 0, "nothing": 0}
-print("seed", seed, file=sys.stderr)
-for kill in range(kills):
-    reader, pipe = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reader)
-        try:
-            write(first, pipe)
-        except BaseException as error:
-            os.write(pipe, b"error " + repr(error).encode())
-        os._exit(1)
-    os.close(pipe)
-    # Half of them early, when a transaction of a fresh process is under way; the others any time.
-    ready = os.read(reader, 6)
-    assert ready == b"ready ", ready + os.read(reader, 1000)
-    time.sleep(chance.uniform(0, 0.010 if kill % 2 else 0.120))
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    text = b""
-    while piece := os.read(reader, 65536):
-        text += piece
-    os.close(reader)
-    assert b"error" not in text, text
-    acknowledged = [int(word) for word in text.split()]
+def look(first, acknowledged):
     connection = sqlite_efs.connect(database, isolation_level=None)
-    whole = check(connection, first, acknowledged)
-    if kill % 25 == 24:
+    there = dict(connection.execute("SELECT number, rows FROM whole WHERE number >= ?", (first,)))
+    parts = dict(connection.execute("SELECT number, count(*) FROM part WHERE number >= ? GROUP BY 1", (first,)))
+    assert parts == {number: rows for number, rows in there.items() if rows}, ("a part of a transaction", there, parts)
+    next_one = first + len(acknowledged)
+    assert sorted(there) in (acknowledged, [*acknowledged, next_one]), (first, acknowledged, sorted(there))
+    if next(looks) % 25 == 0:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
-    found["acknowledged"] += len(acknowledged)
-    found["whole" if whole else "nothing"] += 1
-    first = max([first - 1, *acknowledged]) + 2
-print(json.dumps(found))
+    return "whole" if next_one in there else "nothing"
+
+print(json.dumps(kill_and_look(begin, look, at_steps, at_moments)))
 """
 
 # Goes on writing, in another process, through all of that.
@@ -124,10 +92,10 @@ def new_database(path):
     return path
 
 
-def kill_writers(database, kills):
+def kill_writers(database):
     """Returns what was found, also of a process that writes all the time beside those that are killed."""
     other = python(GOES_ON, database)
-    found = json.loads(run_python(KILLS_WRITERS, database, kills, timeout=300))
+    found = json.loads(run_python(KILLS_WRITERS, database, AT_STEPS, AT_MOMENTS, timeout=600, env=counted()))
     output, errors = other.communicate("over\n", timeout=60)
     assert other.returncode == 0, output + errors
     written, longest = output.split()
@@ -140,18 +108,15 @@ def kill_writers(database, kills):
     with closing(sqlite3.connect(database)) as stock:
         assert list(stock.iterdump()) == content
         assert stock.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    return found
+    return found | found.pop("outcomes")
 
 
-def test_writers_killed_at_random_moments(tmp_path, measured):
+def test_writers_killed_at_any_step_and_any_moment(tmp_path, measured):
     databases = [new_database(tmp_path / f"{i}.sqlite3") for i in range(DATABASES)]
-    found = [kill_writers(database, KILLS // DATABASES) for database in databases]
-    total = {name: sum(each[name] for each in found) for name in found[0]}
-    # The kills must have hit what they are meant to hit.
-    assert total["whole"] + total["nothing"] == KILLS
-    assert total["acknowledged"] > KILLS / 2
-    assert total["nothing"] > KILLS / 4
-    assert total["segments"] > KILLS / 4
+    found = [kill_writers(database) for database in databases]
+    total = {name: sum(each.get(name, 0) for each in found) for name in set().union(*found)}
+    assert total["nothing"] > 0, "no kill came before the commit"
+    assert total["whole"] > 0, "no kill came between the commit and its acknowledgement"
     measured(
         f"{total['acknowledged']} acknowledged transactions; the one that was killed was wholly there"
         f" {total['whole']} times, not there {total['nothing']} times; {total['segments']} segments; the other process"
