@@ -168,13 +168,19 @@ TEST_F(EmbeddedLeaseTest, A_waiter_gets_the_lease_when_it_is_released) {
 TEST_F(EmbeddedLeaseTest, Who_waits_is_served_before_the_last_holder_comes_back) {
   const auto holder = NewLease();
   ASSERT_TRUE(holder->Acquire(In(milliseconds(0))).ok());
+  std::atomic<bool> has_ticket = false;
+  testing::ScriptedFileSystem files(PosixFileSystem());
+  files.After([&](const testing::Call& call) -> Status {
+    if (call.op == Op::kWrite) has_ticket = true;
+    return {};
+  });
   std::atomic<bool> served = false;
   std::thread waiter([&] {
-    const auto lease = NewLease();
+    const auto lease = NewLease(kId, files);
     EXPECT_TRUE(lease->Acquire(In(std::chrono::seconds(60))).ok());
     served = true;
   });
-  SystemClock().Sleep(milliseconds(100));  // until it waits
+  while (!has_ticket) std::this_thread::yield();
   ASSERT_TRUE(holder->Release(clean_).ok());
   ASSERT_TRUE(holder->Acquire(In(std::chrono::seconds(60))).ok());
   EXPECT_TRUE(served);

@@ -12,6 +12,20 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+// The machine's clock, which counts who waits.
+class CountingClock final : public Clock {
+ public:
+  Instant Now() override { return SystemClock().Now(); }
+  int64_t WallTime_ms() override { return SystemClock().WallTime_ms(); }
+  void Sleep(Duration duration) override { SystemClock().Sleep(duration); }
+  bool Wait(std::condition_variable& changed, std::unique_lock<std::mutex>& lock, Duration timeout,
+            const std::function<bool()>& ready) override {
+    waits++;
+    return SystemClock().Wait(changed, lock, timeout, ready);
+  }
+  std::atomic<int> waits = 0;
+};
+
 class WriterGateTest : public ::testing::Test {
  protected:
   bool Enter(WriterGate::Owner owner, Duration timeout = milliseconds(0)) {
@@ -20,7 +34,8 @@ class WriterGateTest : public ::testing::Test {
     was_kept_ = kept;
     return entered;
   }
-  WriterGate gate_{SystemClock()};
+  CountingClock clock_;
+  WriterGate gate_{clock_};
   std::atomic<bool> was_kept_ = false;
 };
 
@@ -50,7 +65,8 @@ TEST_F(WriterGateTest, Lets_waiters_in_in_their_order) {
       }
       gate_.Leave();
     });
-    std::this_thread::sleep_for(milliseconds(50));  // until it stands in the queue
+    // Until it stands in the queue.
+    while (clock_.waits < static_cast<int>(owner)) std::this_thread::yield();
   }
   gate_.Leave();
   for (std::thread& thread : threads) thread.join();
@@ -63,7 +79,7 @@ TEST_F(WriterGateTest, One_who_gave_up_stops_nobody) {
     bool kept = false;
     EXPECT_FALSE(gate_.Enter(2, milliseconds(60), &kept));
   });
-  std::this_thread::sleep_for(milliseconds(20));
+  while (clock_.waits < 2) std::this_thread::yield();
   std::thread patient([&] {
     bool kept = false;
     EXPECT_TRUE(gate_.Enter(3, seconds(60), &kept));

@@ -246,7 +246,7 @@ TEST_F(ProcessesTest, A_child_that_lives_on_does_not_keep_its_parents_lease) {
     return 2;
   });
   EXPECT_TRUE(WIFSIGNALED(Wait(parent)));
-  SqliteDatabase db = Open("db.sqlite3", "timeout=2");
+  SqliteDatabase db = Open("db.sqlite3", "timeout=120");
   EXPECT_EQ(db.Exec("INSERT INTO t VALUES (2, 2)"), SQLITE_OK) << sqlite_efs_last_error();
   EXPECT_EQ(db.Query("SELECT sum(a) FROM t"), "2");
   ::close(done[0]);

@@ -410,9 +410,7 @@ TEST_F(VfsTest, The_environment_gives_defaults_and_is_checked_too) {
   ASSERT_EQ(::setenv("SQLITE_EFS_TIMEOUT", "0.1", 1), 0);
   SqliteDatabase holder = Open();
   ASSERT_EQ(holder.Exec("BEGIN IMMEDIATE"), SQLITE_OK);
-  const auto begun = std::chrono::steady_clock::now();
   EXPECT_EQ(Open().Exec("BEGIN IMMEDIATE"), SQLITE_BUSY);
-  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(3));
   ASSERT_EQ(::unsetenv("SQLITE_EFS_TIMEOUT"), 0);
 }
 

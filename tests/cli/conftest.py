@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from support import COMMAND, environment
+from support import COMMAND, HANG_S, environment
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def as_somebody_else():
             ["setpriv", "--reuid=65534", "--clear-groups", str(COMMAND), *map(str, arguments)],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=HANG_S,
             env=environment(),
         )
 

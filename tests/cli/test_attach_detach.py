@@ -11,6 +11,7 @@ import pytest
 import sqlite_efs
 from support import (
     COMMAND,
+    HANG_S,
     command,
     command_ok,
     environment,
@@ -96,7 +97,7 @@ def test_attach_waits_for_who_uses_the_file(tmp_path):
         process = subprocess.Popen([str(COMMAND), "attach", str(path), "--timeout", "30"], env=environment())
         time.sleep(0.3)
         stock.execute("COMMIT")
-    assert process.wait(30) == 0
+    assert process.wait(HANG_S) == 0
     assert log_directory(path).is_dir()
 
 
@@ -110,8 +111,8 @@ def test_detach_waits_for_a_writer(live):
         assert log_directory(live).is_dir()
         detach = subprocess.Popen([str(COMMAND), "detach", str(live), "--timeout", "30"], env=environment())
         time.sleep(0.3)
-        writer.communicate("\n", timeout=30)
-        assert detach.wait(30) == 0
+        writer.communicate("\n", timeout=HANG_S)
+        assert detach.wait(HANG_S) == 0
     assert shell_ok(live, "SELECT count(*) FROM note WHERE text = 'held'") == "1"
 
 
@@ -135,7 +136,7 @@ def test_a_reader_in_another_process_never_sees_two_states(live, where):
         fill(live, "new")
         command_ok("detach", live)
         shell_ok(live, "UPDATE note SET text = replace(text, 'new', 'own')")
-        output, errors = reader.communicate("\n", timeout=60)
+        output, errors = reader.communicate("\n", timeout=HANG_S)
         seen, after = output.splitlines()
         assert seen in ("old", "SQLITE_BUSY_SNAPSHOT"), errors
         assert "detached" in after

@@ -12,7 +12,7 @@ from contextlib import closing
 
 import pytest
 import sqlite_efs
-from support import COMMAND, command, command_ok, environment, python, shell_ok, tree
+from support import COMMAND, HANG_S, command, command_ok, environment, python, shell_ok, steps, tree
 
 FAILED, BUSY = 1, 4
 
@@ -45,11 +45,18 @@ def bank(tmp_path):
     return path
 
 
+def moves_now(path):
+    with closing(sqlite_efs.connect(path)) as connection:
+        return connection.execute("SELECT count(*) FROM log").fetchone()[0]
+
+
 def test_every_copy_is_one_state_while_a_writer_runs(bank, tmp_path):
     with python(MOVES_MONEY, bank) as writer:
         assert writer.stdout.readline() == "moving\n"
         moves = []
         for i in range(5):
+            while moves and moves_now(bank) <= moves[-1]:
+                time.sleep(0.01)  # until the writer has gone on
             copy = tmp_path / f"copy{i}.sqlite3"
             command_ok("backup", bank, copy)
             assert shell_ok(copy, "PRAGMA integrity_check", "SELECT sum(amount) FROM account") == "ok\n1000000"
@@ -142,18 +149,13 @@ def test_targets_that_are_never_replaced(live, tmp_path):
 def test_interrupted_it_leaves_nothing(tmp_path, million, number):
     copy = tmp_path / "copies" / "copy.sqlite3"
     copy.parent.mkdir()
-    for _ in range(20):
-        process = subprocess.Popen([str(COMMAND), "backup", str(million), str(copy)], env=environment(), stderr=-1)
-        while process.poll() is None and not list(copy.parent.glob("*.tmp.*")):
-            time.sleep(0.001)
-        time.sleep(0.02)
-        process.send_signal(number)
-        _, errors = process.communicate()
-        if process.returncode == FAILED:
-            break
-        copy.unlink(missing_ok=True)
-    assert b"interrupted" in errors
-    assert list(copy.parent.iterdir()) == []
+    count = steps.of_command("backup", million, copy)
+    copy.unlink()
+    for step in steps.spread(count // 2, 5)[1:]:  # before the first step it has made nothing
+        done = steps.signal_command(step, number, "backup", million, copy)
+        assert done.returncode == FAILED
+        assert "interrupted" in done.stderr
+        assert list(copy.parent.iterdir()) == []
 
 
 def test_a_bar_on_a_terminal_only(bank, tmp_path):
@@ -174,25 +176,27 @@ def test_a_bar_on_a_terminal_only(bank, tmp_path):
 
 def test_a_detach_during_the_copy_leaves_no_mixed_copy(bank, tmp_path):
     """It finishes with its one state, or says that it is busy."""
-    for i in range(10):
-        copy = tmp_path / f"copy{i}"
-        process = subprocess.Popen(
-            [str(COMMAND), "backup", str(bank), str(copy)], env=environment(), stdout=-1, stderr=-1
-        )
-        time.sleep(0.003 * i)
-        with closing(sqlite_efs.connect(bank, isolation_level=None)) as connection:
-            connection.execute("UPDATE account SET amount = amount + 1, padding = randomblob(9000)")
-        command_ok("detach", bank)
-        shell_ok(bank, "UPDATE account SET amount = amount - 1, padding = randomblob(9000)")
-        _, errors = process.communicate(timeout=60)
+    count = steps.of_command("backup", bank, tmp_path / "counted")
+    codes = []
+    for step in steps.spread(count, 10):
+        copy = tmp_path / f"copy{step}"
+        with steps.stopped_command(step, "backup", bank, copy) as process:
+            with closing(sqlite_efs.connect(bank, isolation_level=None)) as connection:
+                connection.execute("UPDATE account SET amount = amount + 1, padding = randomblob(9000)")
+            command_ok("detach", bank)
+            shell_ok(bank, "UPDATE account SET amount = amount - 1, padding = randomblob(9000)")
+        _, errors = process.communicate(timeout=HANG_S)
+        codes.append(process.returncode)
         assert process.returncode in (0, BUSY, FAILED), errors
         if process.returncode == 0:
             assert shell_ok(copy, "PRAGMA integrity_check") == "ok"
             assert shell_ok(copy, "SELECT sum(amount) FROM account") in ("1000000", "1001000")
         else:
-            assert str(bank).encode() in errors
+            assert str(bank) in errors
             assert not copy.exists()
         command_ok("attach", bank)
+    assert 0 in codes, "it never came to its end"
+    assert set(codes) != {0}, "no detach came between"
 
 
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="needs unshare, for a small disk of one's own")
@@ -203,7 +207,7 @@ def test_on_a_full_disk(tmp_path, action):
     if possible.returncode != 0:
         pytest.skip(f"this system does not allow to mount a small tmpfs: {possible.stderr.decode().strip()}")
     process = python(ON_A_FULL_DISK, tmp_path, action, before=namespace)
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=HANG_S)
     assert (process.returncode, output) == (0, "done\n"), errors
 
 

@@ -1,7 +1,7 @@
 // A Node client: answers each line of its input, a JSON list [method, ...arguments], by a line of JSON.
 // better-sqlite3 gives no URI to SQLite, so it opens live files by the extension's default mode.
 'use strict';
-const [packageFolder, extension, file] = process.argv.slice(2);
+const [packageFolder, extension, file, patience] = process.argv.slice(2);
 const Database = require(packageFolder);
 
 const loader = new Database(':memory:');
@@ -9,7 +9,7 @@ loader.loadExtension(extension, 'sqlite3_efs_default_init');
 loader.close();
 
 // The engine waits for the lease by itself; SQLite's own wait only paces the repetition of a stale transaction.
-const open = () => new Database(file, { timeout: 250 });
+const open = () => new Database(file, { timeout: Number(patience) });
 let db = open();
 
 const methods = {

@@ -9,7 +9,18 @@ from pathlib import Path
 
 import pytest
 import sqlite_efs
-from support import LIBRARY, command_ok, environment, log_directory, python, run_python, segments, shell_ok, tree
+from support import (
+    HANG_S,
+    LIBRARY,
+    command_ok,
+    environment,
+    log_directory,
+    python,
+    run_python,
+    segments,
+    shell_ok,
+    tree,
+)
 
 CLIENT = Path(__file__).with_name("client.js")
 
@@ -23,14 +34,14 @@ def database(tmp_path):
 
 
 class Node:
-    def __init__(self, package: Path, database: Path) -> None:
+    def __init__(self, package: Path, database: Path, timeout_s: int = 2) -> None:
         self.process = subprocess.Popen(
-            ["node", str(CLIENT), str(package), str(LIBRARY), str(database)],
+            ["node", str(CLIENT), str(package), str(LIBRARY), str(database), "250" if timeout_s < HANG_S else "600000"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=environment(SQLITE_EFS_TIMEOUT="2"),
+            env=environment(SQLITE_EFS_TIMEOUT=str(timeout_s)),
         )
 
     def send(self, method: str, *arguments: object) -> None:
@@ -48,7 +59,7 @@ class Node:
         return answer["value"]
 
     def close(self) -> None:
-        _, errors = self.process.communicate(timeout=20)
+        _, errors = self.process.communicate(timeout=HANG_S)
         assert self.process.returncode == 0, errors
 
 
@@ -73,7 +84,7 @@ COUNT = "SELECT count(*) FROM note"
 def python_inserts(database, author, count):
     return python(
         "import sqlite_efs, sys\n"
-        "connection = sqlite_efs.connect(sys.argv[1], isolation_level=None)\n"
+        f"connection = sqlite_efs.connect(sys.argv[1], isolation_level=None, timeout={HANG_S})\n"
         "sys.stdin.readline()\n"
         "for number in range(int(sys.argv[3])):\n"
         "    connection.execute('INSERT INTO note (author, number) VALUES (?, ?)', (sys.argv[2], number))\n",
@@ -137,7 +148,9 @@ def test_node_leaves_other_files_alone(node, database):
 def test_node_without_the_extension_is_refused(better_sqlite3, database):
     before = tree(database.parent)
     script = "const [Database, file] = process.argv.slice(1); new (require(Database))(file).exec('SELECT * FROM note')"
-    done = subprocess.run(["node", "-e", script, better_sqlite3, database], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        ["node", "-e", script, better_sqlite3, database], capture_output=True, text=True, timeout=HANG_S
+    )
     assert done.returncode != 0
     assert "unable to open database file" in done.stderr
     assert tree(database.parent) == before
@@ -174,10 +187,13 @@ def test_in_turn(node, database):
     assert len(segments(database)) == 1  # each gave the lease back in order
 
 
-def test_at_the_same_time(node, database, measured):
+def test_at_the_same_time(better_sqlite3, database, measured):
     count = 150
+    node = Node(better_sqlite3, database, timeout_s=HANG_S)
     inserts = [f"INSERT INTO note (author, number) VALUES ('shell', {number});" for number in range(count)]
-    typed = "\n".join([f".load {LIBRARY}", f'.open "file:{database}?vfs=efs"', ".timeout 250", *inserts, ""])
+    typed = "\n".join(
+        [f".load {LIBRARY}", f'.open "file:{database}?vfs=efs&timeout={HANG_S}"', ".timeout 600000", *inserts, ""]
+    )
     shell = subprocess.Popen(
         ["sqlite3", "-bail", "-batch", ":memory:"],
         stdin=subprocess.PIPE,
@@ -190,9 +206,9 @@ def test_at_the_same_time(node, database, measured):
     node.send("insert", "node", count)
     other.stdin.write("go\n")
     other.stdin.flush()
-    told = shell.communicate(typed, timeout=120)
+    told = shell.communicate(typed, timeout=HANG_S)
     assert node.answer() == {"value": count}
-    _, errors = other.communicate(timeout=120)
+    _, errors = other.communicate(timeout=HANG_S)
     assert other.returncode == 0, errors
     assert (shell.returncode, told) == (0, ("", ""))
     expected = [(author, number) for author in ("node", "python", "shell") for number in range(count)]

@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 RUN = ROOT / "demo" / "run"
 SCREENSHOTS = ROOT / "build" / "screenshots"
-STOP_TIMEOUT_S = 20
+HANG_S = 300  # for what would otherwise never end; not a measure of speed
 
 CHROMIUM_ARGUMENTS = [
     "--headless",
@@ -65,7 +65,7 @@ def serve(database: Path, *arguments: str) -> Iterator[Site]:
         finally:
             process.send_signal(signal.SIGTERM)
             try:
-                code = process.wait(STOP_TIMEOUT_S)
+                code = process.wait(HANG_S)
             finally:
                 process.kill()
                 process.stdout.close()
@@ -99,8 +99,9 @@ def launch(playwright):
 
 @pytest.fixture(scope="session")
 def browser():
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=HANG_S * 1000)
     with sync_playwright() as playwright:
         browser = launch(playwright)
         yield browser
@@ -115,7 +116,7 @@ def visit(browser, site):
 
     def new_page(**options):
         context = browser.new_context(base_url=site.address, **{"reduced_motion": "reduce", **options})
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(HANG_S * 1000)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda m: m.type in ("error", "warning") and troubles.append(f"console: {m.text}"))

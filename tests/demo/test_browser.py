@@ -7,7 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import SCREENSHOTS, launch
+from conftest import HANG_S, SCREENSHOTS, launch
 from playwright.sync_api import Page, expect, sync_playwright
 
 DESK = {"width": 1100, "height": 850}
@@ -342,7 +342,7 @@ def test_two_browsers_voting_at_the_same_time_count_exactly(visit, site):
                 voter = context.new_page()
                 voter.goto("/polls/4/")
                 voter.get_by_label(choice).check()
-                start.wait(60)
+                start.wait(HANG_S)
                 voter.get_by_role("button", name="Vote").click()
                 counted += voter.get_by_role("status").inner_text() == "Thank you, your vote is counted."
                 context.close()

@@ -68,7 +68,7 @@ class Project:
             text += f'DATABASES["default"][{key!r}] = {source}\n'
         (self.folder / "settings.py").write_text(text + extra)
 
-    def run(self, *arguments, check=True, timeout=120, **kwargs) -> subprocess.CompletedProcess:
+    def run(self, *arguments, check=True, timeout=600, **kwargs) -> subprocess.CompletedProcess:
         done = subprocess.run(
             [sys.executable, *map(str, arguments)],
             cwd=self.folder,

@@ -4,9 +4,10 @@ import hashlib
 import signal
 import sqlite3
 import threading
-import time
 
 import pytest
+
+PATIENT = "{'timeout': 3600}"  # for waits that must end before
 
 
 def test_a_new_database_becomes_live(project):
@@ -117,7 +118,7 @@ def other_writer(migrated):
     assert process.stdout.readline() == "held\n"
     yield process
     process.stdin.close()
-    assert process.wait(timeout=30) == 0
+    assert process.wait(timeout=600) == 0
 
 
 @pytest.mark.parametrize("inside", ["contextlib.nullcontext()", "transaction.atomic()"])
@@ -135,16 +136,17 @@ except OperationalError as error:
     said, waited, cause = out.splitlines()
     assert said.startswith("django.db.utils database is locked: ")
     assert str(migrated.database) in said
-    assert 2.9 <= float(waited) <= 5
+    assert float(waited) >= 2.9
     assert said.endswith(cause)
 
 
 def test_a_read_waits_for_nobody(migrated, other_writer):
-    out = migrated.script("begin = time.monotonic(); print(Author.objects.count(), time.monotonic() - begin < 0.5)")
-    assert out == "0 True"
+    assert migrated.script("print(Author.objects.count())") == "0"
+    assert other_writer.poll() is None, "it still holds the lock"
 
 
 def test_a_write_goes_on_when_the_other_commits(migrated, other_writer):
+    migrated.configure(OPTIONS=PATIENT)
     timer = threading.Timer(1, other_writer.stdin.close)
     timer.start()
     out = migrated.script("Author.objects.create(name='next'); print(Author.objects.count())")
@@ -154,32 +156,32 @@ def test_a_write_goes_on_when_the_other_commits(migrated, other_writer):
 
 def test_writing_in_an_overtaken_transaction_says_so_at_once(migrated):
     migrated.script("Author.objects.create(name='first')")
+    migrated.configure(OPTIONS=PATIENT)  # if it waited at all, it would not come to an end
     out = migrated.script("""
-begin = time.monotonic()
 try:
     with transaction.atomic():
         print(Author.objects.count())
         elsewhere("Author.objects.create(name='other')")
-        begin = time.monotonic()
         Author.objects.create(name="overtaken")
 except OperationalError as error:
-    print(time.monotonic() - begin < 1)
     print(error)
 print(sorted(Author.objects.values_list("name", flat=True)))
 """)
-    count, quick, said, names = out.splitlines()
-    assert (count, quick, names) == ("1", "True", "['first', 'other']")
+    count, said, names = out.splitlines()
+    assert (count, names) == ("1", "['first', 'other']")
     assert said.startswith("database is locked: ")
 
 
 def test_many_processes_write(migrated):
+    migrated.configure(OPTIONS=PATIENT)
     text = "for i in range(40): Author.objects.create(name=f'{sys.argv[1]}-{i}')"
     processes = [migrated.start(text, n) for n in range(4)]
-    assert [process.wait(timeout=120) for process in processes] == [0] * 4
+    assert [process.wait(timeout=600) for process in processes] == [0] * 4
     assert migrated.script("print(Author.objects.count())") == "160"
 
 
 def test_many_threads_write(migrated):
+    migrated.configure(OPTIONS=PATIENT)
     out = migrated.script("""
 def write(n):
     for i in range(40):
@@ -440,7 +442,5 @@ def test_the_lease_of_a_process_that_died_is_free(migrated, kill):
     process = migrated.start(HOLD)
     assert process.stdout.readline() == "held\n"
     process.send_signal(kill)
-    process.wait(timeout=30)
-    begin = time.monotonic()
+    process.wait(timeout=600)
     assert migrated.script("Author.objects.create(name='next'); print(Author.objects.count())") == "1"
-    assert time.monotonic() - begin < 3

@@ -90,6 +90,7 @@ def test_dbshell_writes_what_django_then_reads(filled):
 
 
 def test_dbshell_waits_for_the_lock_like_the_site(filled):
+    filled.configure(OPTIONS="{'timeout': 600}")
     process = filled.start("""
 with transaction.atomic():
     Author.objects.create(name="holder")

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import sqlite_efs
-from support import command, command_ok, kill_a_writer, python, run_python, shell_ok, tree
+from support import HANG_S, command, command_ok, kill_a_writer, python, run_python, shell_ok, tree
 
 PAGE = 4096
 BALLAST = "ballast"
@@ -211,7 +211,7 @@ def killed_on_a_full_disk(folder: Path) -> None:
         connection.execute("INSERT INTO note VALUES (1, randomblob(100000))")
     fill(folder, 400_000)
     process = python(KILLED_WHEN_IT_IS_FULL, database)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=HANG_S)
     assert "SQLITE_FULL" in output, errors
     assert process.returncode in (-signal.SIGKILL, 1), errors
     everyone_sees(database, [1])

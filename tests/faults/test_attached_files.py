@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 import sqlite_efs
-from support import command_ok, log_directory, python, run_python, shell_ok, tree
+from support import HANG_S, command_ok, log_directory, python, run_python, shell_ok, tree
 from support.steps import counted
 
 AT_STEPS = 24  # of each of four transactions
@@ -78,7 +78,7 @@ def make(path, live):
 def test_killed_between_the_commits(tmp_path, measured, main_is_live, other_is_live):
     main = make(tmp_path / "main.sqlite3", main_is_live)
     other = make(tmp_path / "other.sqlite3", other_is_live)
-    found = json.loads(run_python(KILLS_WRITERS, main, other, AT_STEPS, AT_MOMENTS, timeout=600, env=counted()))
+    found = json.loads(run_python(KILLS_WRITERS, main, other, AT_STEPS, AT_MOMENTS, env=counted()))
     assert found["outcomes"].get("there, not there"), "no kill fell between the two commits"
     if not other_is_live:
         assert found["journals"] > 0, "stock SQLite had nothing to recover"
@@ -114,7 +114,7 @@ for schema in ("main", "other"):
 os.kill(os.getpid(), signal.SIGKILL)
 """
     process = python(dies, *([live, plain] if first_is_live else [plain, live]))
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=HANG_S)
     assert process.returncode == -signal.SIGKILL, errors
     assert plain.with_name(plain.name + "-journal").exists(), "nothing has to be recovered"
     assert (

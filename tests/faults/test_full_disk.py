@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support import python
+from support import HANG_S, python
 
 # A mount of one's own, which ends with the process: as root, or as one in a namespace of users.
 IN_A_NAMESPACE = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"])]
@@ -28,5 +28,5 @@ def test_on_a_small_disk(tmp_path, case):
     if possible.returncode != 0:
         pytest.skip(f"this system does not allow to mount a small tmpfs: {possible.stderr.decode().strip()}")
     process = python(SCRIPT, case, tmp_path, before=IN_A_NAMESPACE)
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=HANG_S)
     assert (process.returncode, output) == (0, "done\n"), errors

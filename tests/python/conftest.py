@@ -35,7 +35,7 @@ def run_python():
             env={**env, "PYTHONPATH": str(ROOT / "python"), **environment},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
         )
         if check:
             assert done.returncode == 0, done.stdout + done.stderr

@@ -18,6 +18,8 @@ COMMAND = ROOT / "build" / "sqlite-efs"
 WAL_HEADER_BYTES = 32
 FRAME_HEADER_BYTES = 24
 
+HANG_S = 600  # for what would otherwise never end; not a measure of speed
+
 _OWN_VARIABLES = ("SQLITE_EFS_", "SQLITE_LOCK_")
 
 
@@ -41,7 +43,7 @@ def python(
     return subprocess.Popen([*before, sys.executable, "-u", *script, *map(str, arguments)], **settings)  # type: ignore[call-overload]
 
 
-def run_python(code: str | Path, *arguments: object, timeout: float = 120, **options: object) -> str:
+def run_python(code: str | Path, *arguments: object, timeout: float = HANG_S, **options: object) -> str:
     """Runs it to its end, which must be a good one, and returns what it printed."""
     process = python(code, *arguments, **options)
     try:
@@ -54,7 +56,7 @@ def run_python(code: str | Path, *arguments: object, timeout: float = 120, **opt
     return output.strip()
 
 
-def command(*arguments: object, timeout: float = 120, **changes: str) -> subprocess.CompletedProcess[str]:
+def command(*arguments: object, timeout: float = HANG_S, **changes: str) -> subprocess.CompletedProcess[str]:
     """Runs the command sqlite-efs."""
     return subprocess.run(
         [str(COMMAND), *map(str, arguments)],
@@ -66,7 +68,7 @@ def command(*arguments: object, timeout: float = 120, **changes: str) -> subproc
     )
 
 
-def command_ok(*arguments: object, timeout: float = 120) -> str:
+def command_ok(*arguments: object, timeout: float = HANG_S) -> str:
     done = command(*arguments, timeout=timeout)
     assert done.returncode == 0, f"{done.args}: exit code {done.returncode}\n{done.stdout}{done.stderr}"
     return done.stdout
@@ -83,7 +85,7 @@ def shell(
         ["sqlite3", "-batch", *flags, str(database), *statements],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=HANG_S,
         env=environment(),
         input=typed,
     )
@@ -148,5 +150,5 @@ os.kill(os.getpid(), signal.SIGKILL)
 def kill_a_writer(database: Path) -> None:
     """A writer dies in its transaction, so that the next one takes over and begins a new segment."""
     process = python(DIES_WITH_THE_LEASE, database)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=HANG_S)
     assert process.returncode == -signal.SIGKILL, errors

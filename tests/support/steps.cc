@@ -1,5 +1,5 @@
-// Preloaded into a process (LD_PRELOAD): counts its steps, the calls that change what lies on disk, and can kill it just
-// before a chosen one. So a test kills where it means to, however fast or slow the machine is.
+// Preloaded into a process (LD_PRELOAD): counts its steps, the calls that change what lies on disk, and can kill or stop
+// it just before a chosen one. So a test kills where it means to, however fast or slow the machine is.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -15,10 +15,11 @@
 namespace {
 
 std::atomic<long> steps{0};
-std::atomic<long> last{-1};
+std::atomic<long> chosen{-1};
+int signal_number = SIGKILL;
 
 void Step() {
-  if (++steps == last) kill(getpid(), SIGKILL);
+  if (++steps == chosen) kill(getpid(), signal_number);
 }
 
 template <typename Function>
@@ -27,8 +28,10 @@ Function* Real(const char* name) {
 }
 
 __attribute__((constructor)) void ReadEnvironment() {
-  const char* const number = getenv("EFS_TEST_DIE_AT_STEP");
-  if (number != nullptr) last = atol(number);
+  const char* const step = getenv("EFS_TEST_SIGNAL_AT_STEP");
+  if (step != nullptr) chosen = atol(step);
+  const char* const number = getenv("EFS_TEST_SIGNAL");
+  if (number != nullptr) signal_number = atoi(number);
 }
 
 __attribute__((destructor)) void TellSteps() {
@@ -62,7 +65,7 @@ __attribute__((destructor)) void TellSteps() {
 
 extern "C" long efs_steps_done() { return steps; }
 // Kills this process just before its `number`-th step from now.
-extern "C" void efs_die_at_step(long number) { last = steps + number; }
+extern "C" void efs_die_at_step(long number) { chosen = steps + number; }
 
 EFS_STEP(ssize_t, pwrite, (int fd, const void* data, size_t size, off_t offset), (fd, data, size, offset))
 EFS_STEP(ssize_t, pwrite64, (int fd, const void* data, size_t size, off64_t offset), (fd, data, size, offset))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import hashlib
@@ -12,10 +13,10 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from support import COMMAND, ROOT, environment
+from support import COMMAND, HANG_S, ROOT, environment
 
 SOURCE = Path(__file__).with_name("steps.cc")
 
@@ -50,11 +51,38 @@ def of_command(*arguments: object) -> int:
         return int(told.read())
 
 
+def signal_command(step: int, number: signal.Signals, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Runs the command, which gets the signal before that step (from 1)."""
+    return _run(arguments, EFS_TEST_SIGNAL_AT_STEP=str(step), EFS_TEST_SIGNAL=str(int(number)))
+
+
 def kill_command(step: int, *arguments: object) -> bool:
-    """Runs the command, to be killed before that step (from 1); whether it came so far."""
-    done = _run(arguments, EFS_TEST_DIE_AT_STEP=str(step))
+    """Runs the command, to be killed before that step; whether it came so far."""
+    done = signal_command(step, signal.SIGKILL, *arguments)
     assert done.returncode in (0, -signal.SIGKILL), done.stderr
     return done.returncode != 0
+
+
+@contextlib.contextmanager
+def stopped_command(step: int, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """The command, stopped before that step until the block ends."""
+    changes = {"EFS_TEST_SIGNAL_AT_STEP": str(step), "EFS_TEST_SIGNAL": str(int(signal.SIGSTOP))}
+    process = subprocess.Popen(
+        [str(COMMAND), *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=counted(**changes),
+    )
+    try:
+        stopped = os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        assert stopped and stopped.si_code == os.CLD_STOPPED, process.communicate()
+        yield process
+        process.send_signal(signal.SIGCONT)
+    except BaseException:
+        process.kill()
+        raise
 
 
 def _run(arguments: tuple[object, ...], **changes: str) -> subprocess.CompletedProcess[str]:
@@ -63,7 +91,7 @@ def _run(arguments: tuple[object, ...], **changes: str) -> subprocess.CompletedP
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=HANG_S,
         env=counted(**changes),
     )
 

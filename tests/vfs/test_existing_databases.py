@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import sqlite_efs
-from support import command, command_ok, log_directory, python, run_python, shell_ok, tree
+from support import HANG_S, command, command_ok, log_directory, python, run_python, shell_ok, tree
 
 ROWS = 1_000_000
 
@@ -48,7 +48,7 @@ print(connection.execute("SELECT count(*), sum(amount) FROM item").fetchone())
 
 def die(script: str, database: Path) -> None:
     process = python(script, database)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=HANG_S)
     assert process.returncode == -signal.SIGKILL, errors
 
 
@@ -149,7 +149,7 @@ def test_detach_is_refused_while_the_database_is_in_use(live):
     lease = f"{log_directory(live).name}/lease"  # where whoever waits draws a ticket
     assert after.pop(lease)[0] == before.pop(lease)[0]
     assert after == before
-    user.communicate("go on\n", timeout=20)
+    user.communicate("go on\n", timeout=HANG_S)
     assert user.returncode == 0
     command_ok("detach", live)
     assert shell_ok(live, "SELECT count(*) FROM note") == "11"

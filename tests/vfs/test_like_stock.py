@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 import sqlite_efs
-from support import LIBRARY, command_ok, log_directory, python, shell_ok
+from support import HANG_S, LIBRARY, command_ok, log_directory, python, shell_ok
 
 PAGE_SIZES = [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536]
 
@@ -163,7 +163,7 @@ def test_many_programs_make_them_live_at_once(tmp_path):
         "sqlite_efs.load()\n"
         "print('ready')\n"
         "for line in sys.stdin:\n"
-        "    sqlite_efs.connect(line.strip(), isolation_level=None).execute('INSERT INTO t VALUES (1)')\n"
+        "    sqlite_efs.connect(line.strip(), isolation_level=None, timeout=600).execute('INSERT INTO t VALUES (1)')\n"
         "    print('done')\n"
     )
     processes = [python(script) for _ in range(8)]
@@ -177,4 +177,4 @@ def test_many_programs_make_them_live_at_once(tmp_path):
         with closing(connect(path)) as db:
             assert db.execute("SELECT count(*), sum(a) FROM t").fetchone() == (9, 8)
     for process in processes:
-        process.communicate(timeout=20)
+        process.communicate(timeout=HANG_S)

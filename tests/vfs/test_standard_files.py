@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import sqlite_efs
-from support import ROOT, environment, kill_a_writer, python, segments, shell_ok, tree
+from support import HANG_S, ROOT, environment, kill_a_writer, python, segments, shell_ok, tree
 
 RECIPE_OF_ONE, RECIPE_OF_ANY = re.findall(r"```sh\n(.*?)```", (ROOT / "docs" / "recovery.md").read_text(), re.DOTALL)
 
@@ -23,7 +23,7 @@ def recover(recipe: str, live: Path, copy: Path) -> subprocess.CompletedProcess[
         cwd=copy.parent,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=HANG_S,
     )
 
 
@@ -139,7 +139,7 @@ def test_frames_that_came_after_the_seal_do_not_count(live, target):
     late = Path(shutil.copy(live, target.with_name("late.sqlite3")))
     late_wal = Path(shutil.copyfile(sealed, f"{late}-wal"))
     process = python(APPENDS_A_COMMIT, late)
-    process.communicate(timeout=60)
+    process.communicate(timeout=HANG_S)
     assert process.returncode == -signal.SIGKILL
     longer = late_wal.read_bytes()
     assert longer != sealed.read_bytes()
