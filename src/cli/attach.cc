@@ -25,8 +25,7 @@ struct Options {
 };
 
 Status CheckPermissions(FileSystem& files, const std::string& path) {
-  const std::string folder = path.substr(0, path.rfind('/') + 1);
-  for (const std::string& needed : {path, folder}) {
+  for (const std::string& needed : {path, FolderOf(path)}) {
     if (files.MayWrite(needed)) continue;
     return Status::ReadOnly(path + " cannot be made live without permission to write to " + needed +
                             "; run the command as the owner of the database");

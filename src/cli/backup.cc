@@ -151,7 +151,7 @@ Status GiveName(const std::string& copy, const std::string& target, bool force) 
     if (linked.Is(StatusCode::kExists)) return WrongTarget(target, "was created meanwhile; choose another name");
     EFS_RETURN_IF_ERROR(linked);
   }
-  return files.SyncDirectory(target.substr(0, target.rfind('/') + 1));
+  return files.SyncDirectory(FolderOf(target));
 }
 
 Status Backup(const Context& context, const Options& options) {

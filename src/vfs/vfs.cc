@@ -55,12 +55,6 @@ std::mutex registration_mutex;
 Vfs& Of(sqlite3_vfs* vfs) { return *static_cast<Vfs*>(vfs->pAppData); }
 sqlite3_vfs* Stock(sqlite3_vfs* vfs) { return Of(vfs).stock; }
 
-std::string Folder(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
 // --- opening a live database
 
 Result<Settings> SettingsOf(sqlite3_filename name) {
@@ -85,8 +79,8 @@ Status EnsureFile(FileSystem& files, const std::string& path, int flags) {
     return Status::CantOpen(path + " is a directory; name the database file in it");
   }
   if (!found.status().Is(StatusCode::kNotFound)) return found.status();
-  if (!files.Stat(Folder(path)).ok()) {
-    return Status::CantOpen("the directory " + Folder(path) + " does not exist; create it, or correct the path " +
+  if (!files.Stat(FolderOf(path)).ok()) {
+    return Status::CantOpen("the directory " + FolderOf(path) + " does not exist; create it, or correct the path " +
                             path);
   }
   if (IsLive(files, path)) {
@@ -114,7 +108,7 @@ Status EnsureLive(Vfs& vfs, const std::string& path, int flags) {
                             path);
   }
   EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> readable, files.Open(path, OpenMode::kRead));
-  if (!files.MayWrite(path) || !files.MayWrite(Folder(path))) {
+  if (!files.MayWrite(path) || !files.MayWrite(FolderOf(path))) {
     return Status::ReadOnly(path +
                             " is an ordinary database, and making it live needs permission to write to it and "
                             "to its directory; grant it once, or open it without vfs=efs to read it");
@@ -136,7 +130,7 @@ Status EnsureLiveInTime(Vfs& vfs, const std::string& path, int flags, Duration t
 
 // Why this process may not write to the database; OK if it may.
 Status CheckWritable(FileSystem& files, const std::string& path) {
-  const std::string directory = IsLive(files, path) ? Layout(path).directory() : Folder(path);
+  const std::string directory = IsLive(files, path) ? Layout(path).directory() : FolderOf(path);
   for (const std::string& needed : {path, directory}) {
     if (files.MayWrite(needed)) continue;
     return Status::ReadOnly("attempt to write a readonly database: this process has no permission to write to " +
