@@ -62,12 +62,15 @@ class Sealing {
 
   Result<bool> Run() {
     EFS_ASSIGN_OR_RETURN(const FileAttributes before, segment_.Look());
-    // What is merged has a successor, perhaps one that was merged and removed as well.
-    if (StateOf(before) == SegmentState::kMerging) return false;
+    if (StateOf(before) == SegmentState::kMerging) {
+      // It has a successor, perhaps one that was merged and removed as well, unless somebody has changed modes by hand.
+      EFS_ASSIGN_OR_RETURN(const LogListing listing, ListLog(files_, layout_));
+      if (listing.segments.back() > segment_.number()) return false;
+    }
     EFS_ASSIGN_OR_RETURN(const FileAttributes base, files_.Stat(layout_.base()));
     // The successor's space is found before the mark: a full disk must not leave a sealed segment without a successor.
     EFS_RETURN_IF_ERROR(MakeTemporary(SegmentMode(base.mode)));
-    if (StateOf(before) == SegmentState::kLive) EFS_RETURN_IF_ERROR(Mark());
+    EFS_RETURN_IF_ERROR(Mark());
     EFS_RETURN_IF_ERROR(Decide());
     const Status linked = files_.Link(temporary_.path(), layout_.segment(Next()));
     if (linked.Is(StatusCode::kExists)) return false;
@@ -88,14 +91,17 @@ class Sealing {
     return {};
   }
 
-  // Gives the segment a second name.
+  // Gives the segment a second name, whatever the look has shown: a new segment has one for a moment too, the temporary
+  // name that it was linked from.
   Status Mark() {
-    const Status named = files_.Link(segment_.path(), layout_.sealed(segment_.number()));
-    if (!named.ok() && !named.Is(StatusCode::kExists)) return named;
+    const std::string name = layout_.sealed(segment_.number());
+    const Status named = files_.Link(segment_.path(), name);
+    if (!named.Is(StatusCode::kExists)) return named;
     EFS_ASSIGN_OR_RETURN(const FileAttributes marked, segment_.Look());
-    if (StateOf(marked) != SegmentState::kLive) return {};
-    // In a tree that was copied without its links the name is there, but is that of another file.
-    return files_.Link(segment_.path(), layout_.sealed(segment_.number()) + "." + NewUuid());
+    EFS_ASSIGN_OR_RETURN(const FileAttributes second, files_.Stat(name));
+    if (second.inode == marked.inode) return {};
+    // In a tree that was copied without its links the name is that of another file.
+    return files_.Link(segment_.path(), name + "." + NewUuid());
   }
 
   // Only after the mark, and from the server: what a writer adds after the mark it will not acknowledge.

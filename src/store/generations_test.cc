@@ -21,9 +21,9 @@ using testing::StoreTest;
 
 class GenerationsTest : public StoreTest {
  protected:
-  Result<bool> SealFirst(Ownership ownership = Ownership::kWriter, FileSystem& files = PosixFileSystem()) {
+  Result<bool> SealFirst(Successor successor = Successor::kWriters, FileSystem& files = PosixFileSystem()) {
     const std::shared_ptr<Segment> segment = Open(1, files);
-    return Seal(files, layout_, *segment, segment->end, ownership);
+    return Seal(files, layout_, *segment, segment->end, successor);
   }
   SegmentState StateOfFirst() { return StateOf(*Open(1)->Look()); }
   std::vector<std::string> LogNames() { return testing::TempDirectory::Names(layout_.directory()); }
@@ -42,7 +42,7 @@ TEST_F(GenerationsTest, A_seal_counts_the_whole_commits_and_makes_a_live_success
   EXPECT_NE(next->header().salts(), Open(1)->header().salts());
   EXPECT_EQ(StateOf(*next->Look()), SegmentState::kLive);
   EXPECT_TRUE(HasOwner(next->header()));
-  EXPECT_EQ(LogNames(), (std::vector<std::string>{"0000000001", "0000000002", "id", "lease"}));
+  EXPECT_EQ(LogNames(), (std::vector<std::string>{"0000000001", "0000000001.sealed", "0000000002", "id", "lease"}));
 }
 
 TEST_F(GenerationsTest, The_first_seal_wins_and_what_comes_late_does_not_count) {
@@ -56,17 +56,17 @@ TEST_F(GenerationsTest, The_first_seal_wins_and_what_comes_late_does_not_count) 
   EXPECT_FALSE(*again);
   EXPECT_EQ(Open(2)->header().salts(), salts);
   EXPECT_EQ(Open(2)->header().counted_of_previous.value, 3U);
-  EXPECT_EQ(LogNames().size(), 4U) << "no temporary file stays";
+  EXPECT_EQ(LogNames().size(), 5U) << "no temporary file stays";
 }
 
 TEST_F(GenerationsTest, A_seal_that_comes_much_later_changes_nothing) {
   ASSERT_TRUE(*SealFirst());
   const auto second = Open(2);
-  ASSERT_TRUE(*Seal(PosixFileSystem(), layout_, *second, second->end, Ownership::kWriter));
+  ASSERT_TRUE(*Seal(PosixFileSystem(), layout_, *second, second->end, Successor::kWriters));
   Write(3).Commit(1, 'c');
   EXPECT_FALSE(*SealFirst());
   EXPECT_EQ(StateOf(*Open(3)->Look()), SegmentState::kLive);
-  EXPECT_EQ(LogNames().size(), 5U);
+  EXPECT_EQ(LogNames().size(), 7U);
 }
 
 TEST_F(GenerationsTest, What_is_added_between_mark_and_count_counts) {
@@ -74,10 +74,10 @@ TEST_F(GenerationsTest, What_is_added_between_mark_and_count_counts) {
   writer.Commit(3, 'a');
   ScriptedFileSystem files(PosixFileSystem());
   files.After([&](const Call& call) -> Status {
-    if (Is(call, Op::kChangeMode, "0000000001")) writer.Commit(2, 'b');
+    if (Is(call, Op::kLink, "0000000001.sealed")) writer.Commit(2, 'b');
     return {};
   });
-  ASSERT_TRUE(*SealFirst(Ownership::kWriter, files));
+  ASSERT_TRUE(*SealFirst(Successor::kWriters, files));
   EXPECT_EQ(Open(2)->header().counted_of_previous.value, 5U);
 }
 
@@ -86,7 +86,7 @@ TEST_F(GenerationsTest, Frames_are_counted_only_after_the_mark_and_durable_befor
   ScriptedFileSystem files(PosixFileSystem());
   std::vector<std::string> order;
   files.Before([&](const Call& call) -> Status {
-    if (Is(call, Op::kChangeMode, "0000000001")) order.emplace_back("mark");
+    if (Is(call, Op::kLink, "0000000001.sealed")) order.emplace_back("mark");
     if (Is(call, Op::kRead, "0000000001")) order.emplace_back("read");
     if (Is(call, Op::kSync, "0000000001")) order.emplace_back("sync");
     if (Is(call, Op::kLink, "0000000002")) order.emplace_back("link");
@@ -94,7 +94,7 @@ TEST_F(GenerationsTest, Frames_are_counted_only_after_the_mark_and_durable_befor
   });
   const std::shared_ptr<Segment> segment = Open(1, files);
   order.clear();
-  ASSERT_TRUE(*Seal(files, layout_, *segment, segment->end, Ownership::kWriter));
+  ASSERT_TRUE(*Seal(files, layout_, *segment, segment->end, Successor::kWriters));
   ASSERT_GE(order.size(), 4U);
   EXPECT_EQ(order.front(), "mark");
   EXPECT_EQ(order[1], "read");
@@ -107,9 +107,10 @@ TEST_F(GenerationsTest, A_seal_that_breaks_off_anywhere_is_finished_by_the_next)
     Op op;
     const char* file;
   };
-  for (const Step& step : {Step{Op::kOpen, ""}, Step{Op::kTruncate, ""}, Step{Op::kWrite, ""}, Step{Op::kSync, ""},
-                           Step{Op::kChangeMode, "0000000001"}, Step{Op::kLook, "0000000001"},
-                           Step{Op::kRead, "0000000001"}, Step{Op::kSync, "0000000001"}, Step{Op::kLink, ""}}) {
+  for (const Step& step :
+       {Step{Op::kOpen, ""}, Step{Op::kTruncate, ""}, Step{Op::kWrite, ""}, Step{Op::kSync, ""},
+        Step{Op::kLink, "0000000001.sealed"}, Step{Op::kLook, "0000000001"}, Step{Op::kRead, "0000000001"},
+        Step{Op::kSync, "0000000001"}, Step{Op::kLink, "0000000002"}, Step{Op::kList, ""}}) {
     for (const bool done : {false, true}) {
       SCOPED_TRACE(::testing::Message() << "operation " << static_cast<int>(step.op) << (done ? " after" : " before"));
       testing::TempDirectory directory;
@@ -126,13 +127,13 @@ TEST_F(GenerationsTest, A_seal_that_breaks_off_anywhere_is_finished_by_the_next)
         return *failing ? Status::FromErrno(EIO, "(scripted)", call.path) : Status();
       };
       done ? files.After(hook) : files.Before(hook);
-      EXPECT_FALSE(Seal(files, layout, **segment, (*segment)->end, Ownership::kHelper).ok());
+      EXPECT_FALSE(Seal(files, layout, **segment, (*segment)->end, Successor::kHelpers).ok());
       files.Clear();
-      const Result<bool> again = Seal(files, layout, **segment, (*segment)->end, Ownership::kHelper);
+      const Result<bool> again = Seal(files, layout, **segment, (*segment)->end, Successor::kHelpers);
       ASSERT_TRUE(again.ok()) << again.status().message();
-      const Result<std::vector<SegmentNumber>> numbers = ListLog(files, layout);
-      ASSERT_TRUE(numbers.ok());
-      EXPECT_EQ(numbers->size(), 2U);
+      const Result<LogListing> listing = ListLog(files, layout);
+      ASSERT_TRUE(listing.ok());
+      EXPECT_EQ(listing->segments.size(), 2U);
       const Result<std::shared_ptr<Segment>> next = Segment::Open(files, layout, {2}, kPageSize);
       ASSERT_TRUE(next.ok());
       EXPECT_EQ((*next)->header().counted_of_previous.value, 3U);
@@ -146,7 +147,7 @@ TEST_F(GenerationsTest, A_full_disk_leaves_the_segment_live) {
     ScriptedFileSystem files(PosixFileSystem());
     const std::shared_ptr<Segment> segment = Open(1, files);
     files.Before(Fail(op, "", ENOSPC));
-    EXPECT_TRUE(Seal(files, layout_, *segment, segment->end, Ownership::kWriter).status().Is(StatusCode::kFull));
+    EXPECT_TRUE(Seal(files, layout_, *segment, segment->end, Successor::kWriters).status().Is(StatusCode::kFull));
     EXPECT_EQ(StateOfFirst(), SegmentState::kLive);
   }
 }
@@ -164,11 +165,11 @@ TEST_F(GenerationsTest, Of_many_seals_at_once_one_wins) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(won, 1);
-  EXPECT_EQ(LogNames().size(), 4U);
+  EXPECT_EQ(LogNames().size(), 5U);
 }
 
 TEST_F(GenerationsTest, A_helpers_segment_is_claimed_once) {
-  ASSERT_TRUE(*SealFirst(Ownership::kHelper));
+  ASSERT_TRUE(*SealFirst(Successor::kHelpers));
   EXPECT_FALSE(HasOwner(Open(2)->header()));
   std::atomic<int> won = 0;
   std::vector<std::thread> threads;
@@ -183,7 +184,66 @@ TEST_F(GenerationsTest, A_helpers_segment_is_claimed_once) {
   EXPECT_EQ(won, 1);
   EXPECT_FALSE(*Claim(PosixFileSystem(), layout_, {2}));
   EXPECT_TRUE(*Claim(PosixFileSystem(), layout_, {3}));
-  EXPECT_EQ(ListLog(PosixFileSystem(), layout_)->size(), 2U) << "a claim is no segment";
+  EXPECT_EQ(ListLog(PosixFileSystem(), layout_)->segments.size(), 2U) << "a claim is no segment";
+}
+
+TEST_F(GenerationsTest, A_link_that_comes_after_the_successor_was_merged_and_removed_makes_nothing) {
+  Write(1).Commit(3, 'a');
+  ScriptedFileSystem files(PosixFileSystem());
+  bool overtaken = false;
+  files.Before([&](const Call& call) -> Status {
+    if (!Is(call, Op::kLink, "/0000000002") || std::exchange(overtaken, true)) return {};
+    // Others finish the seal, go on, merge both segments and remove them, so that the successor's name is free again.
+    EXPECT_TRUE(*SealFirst());
+    const auto second = Open(2);
+    EXPECT_TRUE(*Seal(PosixFileSystem(), layout_, *second, second->end, Successor::kWriters));
+    testing::WriteWholeFile(layout_.merged({2}), "");
+    EXPECT_TRUE(PosixFileSystem().Remove(layout_.segment({1})).ok());
+    EXPECT_TRUE(PosixFileSystem().Remove(layout_.segment({2})).ok());
+    return {};
+  });
+  EXPECT_TRUE(SealFirst(Successor::kWriters, files).status().Is(StatusCode::kStale));
+  EXPECT_TRUE(overtaken);
+  EXPECT_FALSE(PosixFileSystem().Stat(layout_.segment({2})).ok());
+  EXPECT_EQ(ListLog(PosixFileSystem(), layout_)->segments, (std::vector<SegmentNumber>{{3}}));
+}
+
+TEST_F(GenerationsTest, A_temporary_second_name_is_no_seal) {
+  Write(1).Commit(3, 'a');
+  const std::string temporary = layout_.temporary();
+  ASSERT_TRUE(PosixFileSystem().Link(layout_.segment({1}), temporary).ok());
+  EXPECT_TRUE(*SealFirst());
+  ASSERT_TRUE(PosixFileSystem().Remove(temporary).ok());
+  EXPECT_EQ(StateOfFirst(), SegmentState::kSealed) << "its creator, who removes the name, must not take it for live";
+}
+
+TEST_F(GenerationsTest, A_tree_that_was_copied_without_its_links_can_be_sealed) {
+  testing::WriteWholeFile(layout_.sealed({1}), "the copy of a second name");
+  Write(1).Commit(3, 'a');
+  EXPECT_TRUE(*SealFirst());
+  EXPECT_EQ(StateOfFirst(), SegmentState::kSealed);
+}
+
+TEST_F(GenerationsTest, Modes_that_were_changed_by_hand_do_not_end_the_log) {
+  Write(1).Commit(3, 'a');
+  ASSERT_EQ(::chmod(layout_.segment({1}).c_str(), 0777), 0);
+  EXPECT_TRUE(*SealFirst());
+  ASSERT_EQ(::chmod(layout_.segment({1}).c_str(), 0644), 0);
+  EXPECT_EQ(StateOfFirst(), SegmentState::kSealed);
+  EXPECT_EQ(Open(2)->header().counted_of_previous.value, 3U);
+}
+
+TEST_F(GenerationsTest, The_end_of_the_log_takes_the_successors_place_once) {
+  EXPECT_TRUE(*SealFirst(Successor::kEndOfLog));
+  EXPECT_FALSE(*SealFirst(Successor::kWriters));
+  EXPECT_TRUE(Segment::Open(PosixFileSystem(), layout_, {2}, kPageSize).status().Is(StatusCode::kStale));
+  EXPECT_TRUE(*HasEnded(PosixFileSystem(), layout_, LogNames()));
+}
+
+TEST_F(GenerationsTest, A_log_with_frames_in_its_last_segment_does_not_end) {
+  Write(1).Commit(3, 'a');
+  EXPECT_TRUE(SealFirst(Successor::kEndOfLog).status().Is(StatusCode::kBusy));
+  EXPECT_TRUE(*SealFirst(Successor::kHelpers)) << "and goes on";
 }
 
 TEST_F(GenerationsTest, A_damaged_segment_is_not_sealed_shorter) {
@@ -191,7 +251,7 @@ TEST_F(GenerationsTest, A_damaged_segment_is_not_sealed_shorter) {
   for (int i = 0; i < 4; i++) writer.Commit(2, 'a');
   writer.Damage(3, 100);
   EXPECT_TRUE(SealFirst().status().Is(StatusCode::kCorrupt));
-  EXPECT_EQ(ListLog(PosixFileSystem(), layout_)->size(), 1U);
+  EXPECT_EQ(ListLog(PosixFileSystem(), layout_)->segments.size(), 1U);
 }
 
 }  // namespace

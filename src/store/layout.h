@@ -19,7 +19,8 @@ namespace sqlite_efs {
 //         lease                  the embedded lease's record
 //         0000000004 ...         the log's segments
 //         0000000004.sealed      a second name of a segment: nobody may add to it
-//         0000000004.copied      its pages are in the base, durable
+//         copying                the name of the last copying of segments into the base that was begun
+//         0000000004.copied      the segments up to this one are in the base, durable, by the copying that it names
 //         0000000003.merged      the newest segment that was merged and removed
 //         counted                how many frames of each merged segment counted
 //         0000000005.claim       who may write to a segment that a helper made
@@ -36,6 +37,7 @@ class Layout {
   std::string segment(SegmentNumber number) const;
   std::string sealed(SegmentNumber number) const { return segment(number) + ".sealed"; }
   std::string copied(SegmentNumber number) const { return segment(number) + ".copied"; }
+  std::string copying() const { return directory_ + "/copying"; }
   std::string merged(SegmentNumber number) const { return segment(number) + ".merged"; }
   std::string claim(SegmentNumber number) const { return segment(number) + ".claim"; }
   std::string counted() const { return directory_ + "/counted"; }

@@ -4,11 +4,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "testing/scripted_file_system.h"
 #include "testing/store_test.h"
 
 namespace sqlite_efs {
 namespace {
 
+using testing::Call;
+using testing::Op;
+using testing::ScriptedFileSystem;
 using testing::StoreTest;
 using testing::WriteWholeFile;
 
@@ -51,7 +55,40 @@ TEST_F(LayoutOfLiveTest, Lists_segments_in_order_without_what_else_is_there) {
   for (const char* name : {"0000000003", "0000000002", "0000000002.claim", "tmp.x", "notes.txt"}) Touch(name);
   const auto segments = ListLog(PosixFileSystem(), layout_);
   ASSERT_TRUE(segments.ok());
-  EXPECT_EQ(*segments, (std::vector<SegmentNumber>{{1}, {2}, {3}}));
+  EXPECT_EQ(segments->segments, (std::vector<SegmentNumber>{{1}, {2}, {3}}));
+}
+
+TEST_F(LayoutOfLiveTest, What_was_merged_is_no_part_of_the_log) {
+  for (const char* name : {"0000000003", "0000000002", "0000000004", "0000000002.merged", "0000000001.merged"})
+    Touch(name);
+  const auto listing = ListLog(PosixFileSystem(), layout_);
+  ASSERT_TRUE(listing.ok()) << listing.status().message();
+  EXPECT_EQ(listing->segments, (std::vector<SegmentNumber>{{3}, {4}}));
+  EXPECT_EQ(listing->merged.value, 2U);
+  EXPECT_TRUE(listing->Has({4}));
+  EXPECT_FALSE(listing->Has({2}));
+  EXPECT_TRUE(listing->HasName(layout_.merged({1})));
+}
+
+TEST_F(LayoutOfLiveTest, The_oldest_segment_is_missed) {
+  for (const char* name : {"0000000001.merged", "0000000003"}) Touch(name);
+  const auto listing = ListLog(PosixFileSystem(), layout_);
+  ASSERT_TRUE(listing.status().Is(StatusCode::kCantOpen));
+  EXPECT_NE(listing.status().message().find(layout_.segment({2})), std::string::npos) << listing.status().message();
+}
+
+// A listing is not atomic: segments come and go while it is made.
+TEST_F(LayoutOfLiveTest, A_listing_that_contradicts_itself_is_repeated) {
+  ScriptedFileSystem files(PosixFileSystem());
+  Touch("0000000003");
+  int listings = 0;
+  files.Before([&](const Call& call) -> Status {
+    if (call.op == Op::kList && ++listings == 2) Touch("0000000002");
+    return {};
+  });
+  const auto listing = ListLog(files, layout_);
+  ASSERT_TRUE(listing.ok()) << listing.status().message();
+  EXPECT_EQ(listing->segments.size(), 3U);
 }
 
 TEST_F(LayoutOfLiveTest, A_missing_segment_is_named) {

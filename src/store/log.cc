@@ -12,6 +12,7 @@ namespace {
 constexpr Duration kAttributeTick = std::chrono::milliseconds(50);
 // How long a reader that may not write waits for somebody to finish a seal.
 constexpr Duration kSuccessorTimeout = std::chrono::seconds(5);
+constexpr Duration kBirth = std::chrono::milliseconds(50);
 constexpr Duration kSuccessorPoll = std::chrono::milliseconds(5);
 // More generations than this cannot come and go during one look.
 constexpr int kMaxGenerations = 1000;
@@ -101,6 +102,7 @@ Status Log::AdvanceLocked(Segment& ended) {
   EFS_ASSIGN_OR_RETURN(LogListing listing, ListLog(files_, layout_));
   const bool overtaken = listing.segments.front() > next_number;
   if (!overtaken && !listing.Has(next_number)) {
+    if (!listing.HasName(layout_.sealed(ended.number())) && BecomesLive(ended)) return {};
     EFS_ASSIGN_OR_RETURN(listing, WaitForSuccessorLocked(ended));
   }
   if (overtaken || !listing.Has(next_number)) {
@@ -135,6 +137,18 @@ Status Log::DropMergedLocked(SegmentNumber oldest) {
   }
   segments_.erase(segments_.begin(), segments_.begin() + static_cast<ptrdiff_t>(merged.size()));
   return {};
+}
+
+// A new segment has a second name for a moment, the temporary one, and would be sealed for nothing.
+bool Log::BecomesLive(const Segment& segment) const {
+  const Instant deadline = clock_.Now() + kBirth;
+  while (true) {
+    const Result<FileAttributes> attributes = segment.Look();
+    if (!attributes.ok() || StateOf(*attributes) == SegmentState::kMerging) return false;
+    if (StateOf(*attributes) == SegmentState::kLive) return true;
+    if (clock_.Now() >= deadline) return false;
+    clock_.Sleep(kSuccessorPoll);
+  }
 }
 
 Result<LogListing> Log::WaitForSuccessorLocked(Segment& ended) {

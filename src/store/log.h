@@ -132,8 +132,9 @@ class Log {
   Status OpenSegmentsLocked(const std::vector<SegmentNumber>& listed);
   Result<LogPosition> FollowLocked(std::optional<FileAttributes> looked = {});
   Result<bool> PickUpLocked(Segment& live, const FileAttributes& attributes);
-  Status AdvanceLocked(Segment& ended);
+  Status AdvanceLocked(Segment& ended);  // may leave `ended` the last one if it is live after all
   Result<LogListing> WaitForSuccessorLocked(Segment& ended);
+  bool BecomesLive(const Segment& segment) const;
   Status DropMergedLocked(SegmentNumber oldest);
   Status CompleteLocked(Segment& ended, FrameNumber counted);
   Result<FrameNumber> CountedOf(const Segment& segment) const;

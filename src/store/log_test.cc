@@ -36,17 +36,23 @@ class StandingClock final : public Clock {
 
 class LogTest : public StoreTest {
  protected:
-  Result<std::unique_ptr<Log>> TryOpenLog() { return Log::Open(files_, SystemClock(), layout_, kPageSize); }
+  Result<std::unique_ptr<Log>> TryOpenLog(Clock& clock = SystemClock()) {
+    EFS_ASSIGN_OR_RETURN(const LogListing listing, ListLog(files_, layout_));
+    return Log::Open(files_, clock, layout_, kPageSize, listing.segments, [this](const auto& segments) {
+      for (const auto& segment : segments) dropped_.push_back(segment->number().value);
+      return Status();
+    });
+  }
   std::unique_ptr<Log> OpenLog() {
     Result<std::unique_ptr<Log>> log = TryOpenLog();
     EXPECT_TRUE(log.ok()) << log.status().message();
     return log.ok() ? std::move(*log) : nullptr;
   }
   void SealLast() {
-    const Result<std::vector<SegmentNumber>> numbers = ListLog(PosixFileSystem(), layout_);
-    ASSERT_TRUE(numbers.ok());
-    const auto segment = Open(numbers->back().value);
-    const Result<bool> sealed = Seal(PosixFileSystem(), layout_, *segment, segment->end, Ownership::kHelper);
+    const Result<LogListing> listing = ListLog(PosixFileSystem(), layout_);
+    ASSERT_TRUE(listing.ok());
+    const auto segment = Open(listing->segments.back().value);
+    const Result<bool> sealed = Seal(PosixFileSystem(), layout_, *segment, segment->end, Successor::kHelpers);
     ASSERT_TRUE(sealed.ok()) << sealed.status().message();
   }
   static void ExpectPosition(const Result<LogPosition>& position, uint64_t segment, uint32_t frames,
@@ -56,6 +62,7 @@ class LogTest : public StoreTest {
     EXPECT_EQ(position->frames.value, frames);
     EXPECT_EQ(position->page_count, page_count);
   }
+  std::vector<uint64_t> dropped_;  // segments that left the index
   static Instant Soon() { return SystemClock().Now() + std::chrono::seconds(10); }
   void Rest() { SystemClock().Sleep(milliseconds(150)); }
 
@@ -106,7 +113,7 @@ TEST_F(LogTest, At_rest_a_refresh_is_one_look) {
 TEST_F(LogTest, Equal_attributes_prove_nothing_within_a_tick) {
   // The file server's clock stands still, as it does within a tick: size and times stay while commits are added.
   StandingClock clock;
-  Result<std::unique_ptr<Log>> opened = Log::Open(files_, clock, layout_, kPageSize);
+  Result<std::unique_ptr<Log>> opened = TryOpenLog(clock);
   ASSERT_TRUE(opened.ok()) << opened.status().message();
   Log* const log = opened->get();
   const FileAttributes frozen = *log->live()->Look();
@@ -173,10 +180,24 @@ TEST_F(LogTest, Looks_once_more_before_it_believes) {
   EXPECT_FALSE(log->Find({4}, log->newest()).has_value());
 }
 
+TEST_F(LogTest, A_segment_that_has_just_got_its_name_is_not_sealed) {
+  Write(1).Commit(3, 'a', 30);
+  const auto log = OpenLog();
+  const std::string temporary = layout_.temporary();
+  ASSERT_TRUE(PosixFileSystem().Link(layout_.segment({1}), temporary).ok());
+  int looks = 0;
+  files_.Before([&](const Call& call) -> Status {
+    if (Is(call, Op::kLook, "0000000001") && ++looks == 3) (void)PosixFileSystem().Remove(temporary);
+    return {};
+  });
+  ExpectPosition(log->Refresh(), 1, 3, 30);
+  EXPECT_EQ(log->counters().seals, 0U);
+}
+
 TEST_F(LogTest, Finishes_the_seal_of_one_who_died) {
   Write(1).Commit(3, 'a', 30);
   const auto log = OpenLog();
-  ASSERT_EQ(::chmod(layout_.segment({1}).c_str(), 0444), 0);
+  MarkSealed(1);
   ExpectPosition(log->Refresh(), 2, 0, 30);
   EXPECT_FALSE(HasOwner(log->live()->header()));
   EXPECT_EQ(log->counters().seals, 1U);
@@ -185,7 +206,7 @@ TEST_F(LogTest, Finishes_the_seal_of_one_who_died) {
 TEST_F(LogTest, Who_may_not_write_waits_for_another_to_finish_a_seal) {
   Write(1).Commit(3, 'a', 30);
   const auto log = OpenLog();
-  ASSERT_EQ(::chmod(layout_.segment({1}).c_str(), 0444), 0);
+  MarkSealed(1);
   files_.Before([&](const Call& call) -> Status {
     if (call.op != Op::kOpen || call.path.find("/tmp.") == std::string::npos) return {};
     return Status::FromErrno(EACCES, "open", call.path);
@@ -200,7 +221,7 @@ TEST_F(LogTest, Who_may_not_write_waits_for_another_to_finish_a_seal) {
 
 TEST_F(LogTest, Who_may_not_write_waits_no_longer_than_a_bound) {
   const auto log = OpenLog();
-  ASSERT_EQ(::chmod(layout_.segment({1}).c_str(), 0444), 0);
+  MarkSealed(1);
   files_.Before([&](const Call& call) -> Status {
     if (call.op != Op::kOpen || call.path.find("/tmp.") == std::string::npos) return {};
     return Status::FromErrno(EACCES, "open", call.path);
@@ -224,6 +245,48 @@ TEST_F(LogTest, A_removed_live_segment_is_stale) {
   const auto log = OpenLog();
   ASSERT_EQ(::unlink(layout_.segment({1}).c_str()), 0);
   EXPECT_TRUE(log->Refresh().status().Is(StatusCode::kStale));
+}
+
+TEST_F(LogTest, Merged_segments_leave_the_index_when_the_log_is_followed) {
+  Write(1).Commit(3, 'a', 30);
+  SealLast();
+  Write(2).Commit(2, 'b', 31);
+  const auto log = OpenLog();
+  SealLast();
+  testing::WriteWholeFile(layout_.merged({1}), "");
+  ASSERT_EQ(::unlink(layout_.segment({1}).c_str()), 0);
+  ExpectPosition(log->Refresh(), 3, 0, 31);
+  EXPECT_EQ(dropped_, (std::vector<uint64_t>{1}));
+  EXPECT_EQ(log->first_segment().value, 2U);
+  EXPECT_FALSE(log->Find({3}, log->newest()).has_value()) << "the base has it";
+  EXPECT_TRUE(log->Find({2}, log->newest()).has_value());
+  EXPECT_TRUE(log->CheckBase({{1}, {3}, 30}).Is(StatusCode::kConflict));
+}
+
+TEST_F(LogTest, A_log_that_went_on_past_what_is_known_is_stale) {
+  Write(1).Commit(3, 'a', 30);
+  const auto log = OpenLog();
+  SealLast();
+  SealLast();
+  testing::WriteWholeFile(layout_.merged({2}), "");
+  EXPECT_TRUE(log->Refresh().status().Is(StatusCode::kStale));
+}
+
+TEST_F(LogTest, Decides_by_a_record_when_the_segment_was_merged_and_removed) {
+  SegmentWriter writer = Write(1);
+  writer.Commit(3, 'a', 30);
+  const auto log = OpenLog();
+  const auto segment = log->live();
+  SealLast();
+  SealLast();
+  ASSERT_TRUE(WriteCounted(files_, layout_, *segment, {3}).ok());
+  testing::WriteWholeFile(layout_.merged({2}), "");
+  for (const uint64_t number : {1, 2}) {
+    ASSERT_EQ(::unlink(layout_.segment({number}).c_str()), 0);
+    ASSERT_EQ(::unlink(layout_.sealed({number}).c_str()), 0);
+  }
+  EXPECT_TRUE(*log->Decide(*segment, {3}));
+  EXPECT_FALSE(*log->Decide(*segment, {4}));
 }
 
 TEST_F(LogTest, The_end_of_a_segment_and_the_beginning_of_the_next_are_one_state) {
@@ -273,7 +336,7 @@ TEST_F(LogTest, Whoever_loses_the_race_for_a_successor_seals_that_one_too) {
   files_.Before([&](const Call& call) -> Status {
     if (!Is(call, Op::kLink, "0000000002") || std::exchange(raced, true)) return {};
     const auto segment = Open(1);
-    EXPECT_TRUE(*Seal(PosixFileSystem(), layout_, *segment, segment->end, Ownership::kWriter));
+    EXPECT_TRUE(*Seal(PosixFileSystem(), layout_, *segment, segment->end, Successor::kWriters));
     return {};
   });
   const auto own = log->OwnNewSegment(Soon());

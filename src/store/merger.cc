@@ -2,19 +2,20 @@
 
 #include <algorithm>
 
+#include "base/uuid.h"
 #include "store/base_file.h"
 #include "store/log.h"
 
 namespace sqlite_efs {
 namespace {
 
-// No file server that this is made for stamps two changes more than this apart with the same time.
-constexpr Duration kTick = std::chrono::milliseconds(50);
-// How long by our own clock the base must have been left alone before it is worth while to look at the server's.
-constexpr Duration kStampAge = std::chrono::milliseconds(100);
+constexpr size_t kOneSegment = 1;
+constexpr size_t kAllSegments = SIZE_MAX;
 constexpr Duration kPoll = std::chrono::milliseconds(5);
 constexpr Duration kPauseAfterFailure = std::chrono::seconds(5);
 constexpr Duration kOldDebris = std::chrono::hours(1);
+constexpr size_t kIdSize = 36;  // of a UUID
+constexpr uint32_t kPermissions = 0644;
 
 // The number that a name in the log directory begins with; nothing if it is not one of a segment's names.
 std::optional<SegmentNumber> SegmentOf(const std::string& name) {
@@ -46,13 +47,13 @@ void Merger::MergeWhatIsDue() {
   if (!locked.ok() || !*locked) {
     return FailLocked(locked.ok() ? Status::Busy("another process is merging " + layout_.base()) : locked.status());
   }
-  const Result<Outcome> outcome = StepLocked();
+  const Result<Outcome> outcome = StepLocked(kOneSegment);
   if (outcome.ok()) {
     SetObstacle("");
   } else {
     FailLocked(outcome.status());
   }
-  if (!copy_) UnlockLocked();
+  UnlockLocked();
 }
 
 // Whether the oldest sealed segment has been so for a while, out of politeness to those who read old states, or there
@@ -63,7 +64,7 @@ bool Merger::IsDueLocked() {
   if (segments.size() < 2 || poisoned_) return false;
   const Instant now = environment_.clock.Now();
   if (pause_until_ && now < *pause_until_) return false;
-  if (last_change_ && !copy_ && now - *last_change_ < kStampAge) return false;
+  if (last_change_ && !copy_ && now - *last_change_ < 2 * limits.tick) return false;
   if (copy_ || segments.size() - 1 > limits.max_sealed_segments) return true;
   if (oldest_ != segments.front()->number()) {
     const Result<FileAttributes> attributes = segments.front()->Look();
@@ -81,7 +82,7 @@ Status Merger::MergeAll(Instant deadline, const Progress& progress) {
   uint64_t total_pages = 0;
   for (const std::shared_ptr<Segment>& segment : log_.segments()) total_pages += segment->index.distinct_pages();
   const uint64_t pages_before = counters().pages;
-  Result<Outcome> outcome = StepLocked();
+  Result<Outcome> outcome = StepLocked(kAllSegments);
   while (outcome.ok() && *outcome != Outcome::kNothingToDo) {
     const uint64_t done = counters().pages - pages_before + (copy_ ? copy_->pages_done() : 0);
     if (progress) progress(std::min(done, total_pages), total_pages);
@@ -92,7 +93,7 @@ Status Merger::MergeAll(Instant deadline, const Progress& progress) {
       }
       environment_.clock.Sleep(kPoll);
     }
-    outcome = StepLocked();
+    outcome = StepLocked(kAllSegments);
   }
   if (!outcome.ok()) FailLocked(outcome.status());
   if (!was_locked) UnlockLocked();
@@ -142,7 +143,6 @@ Result<bool> Merger::TryLockLocked() {
 }
 
 void Merger::UnlockLocked() {
-  copy_.reset();
   if (!locked_ || poisoned_) return;
   locked_ = false;
   if (!base_->Unlock(kSqliteLockOffset, kSqliteLockLength).ok()) base_.reset();
@@ -150,24 +150,56 @@ void Merger::UnlockLocked() {
 
 // --- merging, with the lock held
 
-// The next piece of work. The segment is chosen under the lock, by a fresh listing: neither a descriptor nor a cached
-// name proves that it still exists.
-Result<Merger::Outcome> Merger::StepLocked() {
+Result<Merger::Outcome> Merger::StepLocked(size_t max_segments) {
   EFS_ASSIGN_OR_RETURN(const LogListing listing, ListLog(files_, layout_));
-  const SegmentNumber oldest = listing.segments.front();
-  EFS_RETURN_IF_ERROR(log_.DropMerged(oldest));
-  if (oldest == listing.segments.back()) return Outcome::kNothingToDo;
-  if (listing.HasName(layout_.copied(oldest))) return RemoveLocked(oldest, listing);
-  return CopyLocked(oldest);
+  EFS_RETURN_IF_ERROR(log_.DropMerged(listing.segments.front()));
+  if (listing.segments.size() == 1) return Outcome::kNothingToDo;
+  for (const SegmentNumber number : listing.segments) {
+    if (!listing.HasName(layout_.copied(number))) continue;
+    EFS_ASSIGN_OR_RETURN(const std::string id, ReadSmallFile(files_, layout_.copied(number), kIdSize));
+    EFS_ASSIGN_OR_RETURN(const bool valid, IsLastCopy(id));
+    if (valid) return RemoveLocked(listing, number);
+    // Somebody has copied older pages over it since: of a merger that was stopped when it had copied all.
+    EFS_RETURN_IF_ERROR(files_.Remove(layout_.copied(number)));
+  }
+  return CopyLocked(max_segments);
 }
 
-Result<Merger::Outcome> Merger::CopyLocked(SegmentNumber number) {
-  if (copy_ && copy_->segment().number() != number) copy_.reset();
-  if (!copy_) {
-    EFS_ASSIGN_OR_RETURN(std::shared_ptr<Segment> segment, Known(number));
-    const SegmentEnd end = log_.EndOf(*segment);
-    EFS_ASSIGN_OR_RETURN(copy_, SegmentCopy::Begin(std::move(segment), end, *base_));
+// Whether no copy was begun since the one of that name.
+Result<bool> Merger::IsLastCopy(const std::string& id) const {
+  EFS_ASSIGN_OR_RETURN(const std::string last, ReadSmallFile(files_, layout_.copying(), kIdSize));
+  return last == id;
+}
+
+// Gives a name to a file of that content, in one step, in the place of one that has it.
+Status Merger::WriteName(const std::string& path, const std::string& content) {
+  const std::string temporary = layout_.temporary();
+  EFS_RETURN_IF_ERROR(WriteNewFile(files_, temporary, content, kPermissions));
+  return files_.Rename(temporary, path);
+}
+
+// The segments are chosen under the lock, by a listing that no cache can answer, since this process has just changed
+// the directory: neither a descriptor nor a cached name proves that a segment still exists.
+Status Merger::BeginCopyLocked(size_t max_segments) {
+  copy_id_ = NewUuid();
+  EFS_RETURN_IF_ERROR(WriteName(layout_.copying(), copy_id_));
+  EFS_ASSIGN_OR_RETURN(const LogListing listing, ListLog(files_, layout_));
+  std::vector<SealedSegment> segments;
+  for (size_t i = 0; i + 1 < listing.segments.size() && i < max_segments; i++) {
+    EFS_ASSIGN_OR_RETURN(SealedSegment sealed, Known(listing.segments[i]));
+    segments.push_back(std::move(sealed));
   }
+  if (segments.empty()) return Status::Busy("another process has merged the log of " + layout_.base());
+  EFS_ASSIGN_OR_RETURN(copy_, PageCopy::Begin(std::move(segments), *base_));
+  return {};
+}
+
+Result<Merger::Outcome> Merger::CopyLocked(size_t max_segments) {
+  if (copy_) {
+    EFS_ASSIGN_OR_RETURN(const bool last, IsLastCopy(copy_id_));
+    if (!last) copy_.reset();
+  }
+  if (!copy_) EFS_RETURN_IF_ERROR(BeginCopyLocked(max_segments));
   const Result<bool> complete = copy_->CopyPiece(environment_.merge.step_pages);
   last_change_ = environment_.clock.Now();
   // A server that says "no space" keeps nothing for later; any other write that failed may still land.
@@ -178,53 +210,58 @@ Result<Merger::Outcome> Merger::CopyLocked(SegmentNumber number) {
     const std::lock_guard lock(counters_mutex_);
     counters_.pages += copy_->pages_total();
   }
+  const SegmentNumber through = copy_->through();
   copy_.reset();
-  const Status noted = files_.Open(layout_.copied(number), OpenMode::kCreateNew).status();
-  if (!noted.ok() && !noted.Is(StatusCode::kExists)) return noted;
+  EFS_RETURN_IF_ERROR(WriteName(layout_.copied(through), copy_id_));
   return Outcome::kProgress;
 }
 
 // The segment as this process knows it, with all that counts of it in the index.
-Result<std::shared_ptr<Segment>> Merger::Known(SegmentNumber number) {
+Result<SealedSegment> Merger::Known(SegmentNumber number) {
   for (int i = 0; i < 2; i++) {
     const std::vector<std::shared_ptr<Segment>> segments = log_.segments();
     for (const std::shared_ptr<Segment>& segment : segments) {
-      if (segment->number() == number && segment != segments.back()) return segment;
+      if (segment->number() == number && segment != segments.back())
+        return SealedSegment{segment, log_.EndOf(*segment)};
     }
     EFS_RETURN_IF_ERROR(log_.Refresh().status());
   }
   return Status::Busy("log segment " + layout_.segment(number) + " is not known yet");
 }
 
-// What the segment holds is in the base, and durable.
-Result<Merger::Outcome> Merger::RemoveLocked(SegmentNumber number, const LogListing& listing) {
+// What the segments up to `through` hold is in the base, and durable.
+Result<Merger::Outcome> Merger::RemoveLocked(const LogListing& listing, SegmentNumber through) {
   EFS_ASSIGN_OR_RETURN(const bool stamped, StampLocked());
   if (!stamped) return Outcome::kMustWait;
-  EFS_ASSIGN_OR_RETURN(const std::shared_ptr<Segment> segment, Known(number));
-  EFS_RETURN_IF_ERROR(WriteCounted(files_, layout_, *segment, log_.EndOf(*segment).frames));
-  const Status renamed = files_.Rename(layout_.copied(number), layout_.merged(number));
+  for (const SegmentNumber number : listing.segments) {
+    if (number > through) break;
+    EFS_ASSIGN_OR_RETURN(const SealedSegment sealed, Known(number));
+    EFS_RETURN_IF_ERROR(WriteCounted(files_, layout_, *sealed.segment, sealed.end.frames));
+  }
+  const Status renamed = files_.Rename(layout_.copied(through), layout_.merged(through));
   if (renamed.Is(StatusCode::kNotFound)) return Outcome::kMustWait;  // somebody was faster; a listing will show it
   EFS_RETURN_IF_ERROR(renamed);
   EFS_RETURN_IF_ERROR(files_.SyncDirectory(layout_.directory()));
   {
     const std::lock_guard lock(counters_mutex_);
-    counters_.segments++;
+    counters_.segments += through.value - listing.segments.front().value + 1;
   }
-  RemoveDebris(listing, number);
-  EFS_RETURN_IF_ERROR(log_.DropMerged({number.value + 1}));
+  RemoveDebris(listing, through);
+  EFS_RETURN_IF_ERROR(log_.DropMerged({through.value + 1}));
   return Outcome::kProgress;
 }
 
 // Gives the base a time stamp that it had at no moment when it was being written to. Every host's system validates the
 // pages that it has cached of the base by its attributes, and two changes within a tick look the same.
 Result<bool> Merger::StampLocked() {
+  const Duration tick = environment_.merge.tick;
   const Instant now = environment_.clock.Now();
-  if (last_change_ && now - *last_change_ < kStampAge) return false;
+  if (last_change_ && now - *last_change_ < 2 * tick) return false;
   EFS_ASSIGN_OR_RETURN(const FileAttributes before, base_->Look());
   last_change_ = now;
   EFS_RETURN_IF_ERROR(base_->Touch());
   EFS_ASSIGN_OR_RETURN(const FileAttributes after, base_->Look());
-  return after.mtime_ns - before.mtime_ns >= Duration(kTick).count();
+  return after.mtime_ns - before.mtime_ns >= tick.count();
 }
 
 // Removes the names of segments up to `merged`, but for the one that tells of it, and what seals have left long ago.

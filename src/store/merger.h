@@ -12,8 +12,8 @@
 #include "os/file_system.h"
 #include "store/environment.h"
 #include "store/layout.h"
+#include "store/page_copy.h"
 #include "store/progress.h"
-#include "store/segment_copy.h"
 
 namespace sqlite_efs {
 
@@ -61,14 +61,18 @@ class Merger {
   Result<bool> TryLockLocked();
   Status LockLocked(Instant deadline);
   void UnlockLocked();
-  Result<Outcome> StepLocked();
-  Result<Outcome> CopyLocked(SegmentNumber number);
-  Result<Outcome> RemoveLocked(SegmentNumber number, const LogListing& listing);
+  // With the lock held. Copies at most so many segments at a time.
+  Result<Outcome> StepLocked(size_t max_segments);
+  Status BeginCopyLocked(size_t max_segments);
+  Result<Outcome> CopyLocked(size_t max_segments);
+  Result<Outcome> RemoveLocked(const LogListing& listing, SegmentNumber through);
   Result<bool> StampLocked();
+  Result<bool> IsLastCopy(const std::string& id) const;
+  Status WriteName(const std::string& path, const std::string& content);
+  Result<SealedSegment> Known(SegmentNumber number);
   void RemoveDebris(const LogListing& listing, SegmentNumber merged);
   void FailLocked(const Status& status);
   void SetObstacle(const std::string& obstacle);
-  Result<std::shared_ptr<Segment>> Known(SegmentNumber number);
 
   const Environment& environment_;
   FileSystem& files_;
@@ -77,8 +81,9 @@ class Merger {
   mutable std::mutex mutex_;
   std::unique_ptr<File> base_;  // read-write, opened by the first attempt
   bool locked_ = false;
-  bool poisoned_ = false;              // a write to the base did not succeed: it may still land, so the lock stays held
-  std::unique_ptr<SegmentCopy> copy_;  // under way; kept from one piece to the next, and the lock with it
+  bool poisoned_ = false;           // a write to the base did not succeed: it may still land, so the lock stays held
+  std::unique_ptr<PageCopy> copy_;  // under way
+  std::string copy_id_;             // names it
   std::optional<Instant> last_change_;  // of the base by this process
   std::optional<Instant> pause_until_;  // after a failure
   SegmentNumber oldest_;                // whose time stamp is known

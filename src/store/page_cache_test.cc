@@ -17,12 +17,12 @@ TEST(PageCacheTest, Gives_back_parts_of_what_was_put) {
   PageCache cache(10 * kPageSize, kPageSize);
   std::vector<std::byte> page = Page(1);
   page[100] = std::byte{42};
-  cache.Put({1, 2}, page);
+  cache.PutFrame({1}, {2}, page);
   std::array<std::byte, 4> out;
-  ASSERT_TRUE(cache.Get({1, 2}, 98, out));
+  ASSERT_TRUE(cache.GetFrame({1}, {2}, 98, out));
   EXPECT_EQ(out, (std::array<std::byte, 4>{std::byte{1}, std::byte{1}, std::byte{42}, std::byte{1}}));
-  EXPECT_FALSE(cache.Get({2, 2}, 0, out)) << "another segment";
-  EXPECT_FALSE(cache.Get({1, 3}, 0, out)) << "another frame";
+  EXPECT_FALSE(cache.GetFrame({2}, {2}, 0, out)) << "another segment";
+  EXPECT_FALSE(cache.GetFrame({1}, {3}, 0, out)) << "another frame";
   EXPECT_EQ(cache.hits(), 1U);
   EXPECT_EQ(cache.misses(), 2U);
 }
@@ -31,7 +31,7 @@ TEST(PageCacheTest, Never_holds_more_than_its_capacity) {
   PageCache cache(10 * kPageSize + 100, kPageSize);
   EXPECT_EQ(cache.capacity_bytes(), 10U * kPageSize);
   for (uint32_t i = 0; i < 1000; i++) {
-    cache.Put({1, i}, Page(0));
+    cache.PutFrame({1}, {i}, Page(0));
     EXPECT_LE(cache.size_bytes(), cache.capacity_bytes());
   }
   EXPECT_EQ(cache.size_bytes(), cache.capacity_bytes());
@@ -39,26 +39,51 @@ TEST(PageCacheTest, Never_holds_more_than_its_capacity) {
 
 TEST(PageCacheTest, Holds_one_page_at_least) {
   PageCache cache(0, kPageSize);
-  cache.Put({1, 1}, Page(7));
+  cache.PutFrame({1}, {1}, Page(7));
   std::array<std::byte, 1> out;
-  EXPECT_TRUE(cache.Get({1, 1}, 0, out));
-  cache.Put({1, 2}, Page(8));
-  EXPECT_FALSE(cache.Get({1, 1}, 0, out));
-  EXPECT_TRUE(cache.Get({1, 2}, 0, out));
+  EXPECT_TRUE(cache.GetFrame({1}, {1}, 0, out));
+  cache.PutFrame({1}, {2}, Page(8));
+  EXPECT_FALSE(cache.GetFrame({1}, {1}, 0, out));
+  EXPECT_TRUE(cache.GetFrame({1}, {2}, 0, out));
   EXPECT_EQ(out[0], std::byte{8});
 }
 
 TEST(PageCacheTest, Drops_the_least_recently_used) {
   PageCache cache(3 * kPageSize, kPageSize);
   std::array<std::byte, 1> out;
-  for (uint32_t i = 1; i <= 3; i++) cache.Put({1, i}, Page(static_cast<int>(i)));
-  ASSERT_TRUE(cache.Get({1, 1}, 0, out));
-  cache.Put({1, 4}, Page(4));
-  EXPECT_FALSE(cache.Get({1, 2}, 0, out));
+  for (uint32_t i = 1; i <= 3; i++) cache.PutFrame({1}, {i}, Page(static_cast<int>(i)));
+  ASSERT_TRUE(cache.GetFrame({1}, {1}, 0, out));
+  cache.PutFrame({1}, {4}, Page(4));
+  EXPECT_FALSE(cache.GetFrame({1}, {2}, 0, out));
   for (const uint32_t i : {1U, 3U, 4U}) {
-    ASSERT_TRUE(cache.Get({1, i}, 0, out));
+    ASSERT_TRUE(cache.GetFrame({1}, {i}, 0, out));
     EXPECT_EQ(out[0], std::byte(i)) << "memory given on to another page";
   }
+}
+
+TEST(PageCacheTest, A_page_of_the_base_serves_equal_and_later_snapshots_only) {
+  PageCache cache(10 * kPageSize, kPageSize);
+  std::array<std::byte, 1> out;
+  cache.PutBase({7}, {5}, cache.base_epoch(), Page(1));
+  EXPECT_FALSE(cache.GetBase({7}, {4}, 0, out));
+  EXPECT_TRUE(cache.GetBase({7}, {5}, 0, out));
+  EXPECT_TRUE(cache.GetBase({7}, {6}, 0, out));
+  cache.PutBase({7}, {4}, cache.base_epoch(), Page(1));  // an older snapshot has read the same
+  EXPECT_TRUE(cache.GetBase({7}, {4}, 0, out));
+  EXPECT_FALSE(cache.GetFrame({7}, {5}, 0, out));
+}
+
+TEST(PageCacheTest, A_page_of_the_base_that_was_dropped_while_it_was_read_is_not_taken) {
+  PageCache cache(10 * kPageSize, kPageSize);
+  std::array<std::byte, 1> out;
+  const uint64_t epoch = cache.base_epoch();
+  cache.PutBase({8}, {5}, epoch, Page(8));
+  cache.DropBase({PageNumber{7}});
+  cache.PutBase({7}, {5}, epoch, Page(1));
+  EXPECT_FALSE(cache.GetBase({7}, {5}, 0, out));
+  EXPECT_TRUE(cache.GetBase({8}, {5}, 0, out)) << "another page stays";
+  cache.DropBase({PageNumber{8}});
+  EXPECT_FALSE(cache.GetBase({8}, {5}, 0, out));
 }
 
 TEST(PageCacheTest, Threads_see_whole_pages) {
@@ -69,8 +94,8 @@ TEST(PageCacheTest, Threads_see_whole_pages) {
       std::vector<std::byte> out(kPageSize);
       for (uint32_t i = 0; i < 2000; i++) {
         const uint32_t number = (i * 7 + static_cast<uint32_t>(t)) % 20;
-        if (!cache.Get({1, number}, 0, out)) cache.Put({1, number}, Page(static_cast<int>(number)));
-        if (cache.Get({1, number}, 0, out)) {
+        if (!cache.GetFrame({1}, {number}, 0, out)) cache.PutFrame({1}, {number}, Page(static_cast<int>(number)));
+        if (cache.GetFrame({1}, {number}, 0, out)) {
           ASSERT_EQ(out, Page(static_cast<int>(number)));
         }
       }

@@ -63,7 +63,7 @@ class FrameReader {
 
 SegmentState StateOf(const FileAttributes& attributes) {
   if ((attributes.mode & kAnyExecute) != 0) return SegmentState::kMerging;
-  return attributes.links > 1 ? SegmentState::kSealed : SegmentState::kLive;
+  return attributes.links >= kSealedLinks ? SegmentState::kSealed : SegmentState::kLive;
 }
 
 uint32_t SegmentMode(uint32_t base_mode) { return (base_mode & kAnyReadWrite) | kOwnerWrite; }

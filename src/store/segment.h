@@ -21,6 +21,7 @@ enum class SegmentState {
   kSealed,   // a second name: the successor says, once and for ever, how many frames count
   kMerging,  // executable: its pages are on their way into the base, or there
 };
+inline constexpr uint64_t kSealedLinks = 2;
 SegmentState StateOf(const FileAttributes& attributes);
 
 // The permission bits of a segment: as many may read and write it as the base; of one that is being merged.

@@ -176,7 +176,7 @@ TEST_F(SegmentTest, Frames_of_another_segment_are_none_of_this_one) {
   SegmentWriter writer = Write(1);
   writer.Commit(3, 'a');
   const std::string first = testing::ReadWholeFile(layout_.segment({1}));
-  ASSERT_TRUE(WriteNewSegment(PosixFileSystem(), layout_.segment({2}), kPageSize, {3}, Ownership::kWriter, 0644).ok());
+  ASSERT_TRUE(WriteNewSegment(PosixFileSystem(), layout_.segment({2}), kPageSize, {3}, Successor::kWriters, 0644).ok());
   const std::string second = testing::ReadWholeFile(layout_.segment({2}));
   testing::WriteWholeFile(layout_.segment({1}), second.substr(0, kWalHeaderSize) + first.substr(kWalHeaderSize));
   ExpectFrames(0);
@@ -215,21 +215,33 @@ TEST_F(SegmentTest, A_frame_that_was_cut_off_is_told) {
   EXPECT_TRUE(segment->ReadPage({3}, page).Is(StatusCode::kCorrupt));
 }
 
-TEST(SegmentStateTest, Is_in_the_permission_bits) {
+TEST(SegmentStateTest, Is_in_names_and_permission_bits) {
   struct Case {
-    uint32_t base_mode, live, sealed, merging;
+    uint32_t base_mode, live, merging;
   };
-  for (const Case& c : {Case{0644, 0644, 0444, 0555}, Case{0600, 0600, 0400, 0511}, Case{0664, 0664, 0444, 0555},
-                        Case{0444, 0644, 0444, 0555}, Case{0755, 0644, 0444, 0555}}) {
-    EXPECT_EQ(ModeFor(SegmentState::kLive, c.base_mode), c.live);
-    EXPECT_EQ(ModeFor(SegmentState::kSealed, c.base_mode), c.sealed);
-    EXPECT_EQ(ModeFor(SegmentState::kMerging, c.base_mode), c.merging);
-    for (const SegmentState state : {SegmentState::kLive, SegmentState::kSealed, SegmentState::kMerging}) {
+  for (const Case& c : {Case{0644, 0644, 0555}, Case{0600, 0600, 0511}, Case{0664, 0664, 0555}, Case{0444, 0644, 0555},
+                        Case{0755, 0644, 0555}}) {
+    EXPECT_EQ(SegmentMode(c.base_mode), c.live);
+    EXPECT_EQ(MergingMode(c.base_mode), c.merging);
+    for (const uint64_t links : {1, 2, 3}) {
       FileAttributes attributes;
-      attributes.mode = ModeFor(state, c.base_mode);
-      EXPECT_EQ(StateOf(attributes), state);
+      attributes.links = links;
+      attributes.mode = SegmentMode(c.base_mode);
+      EXPECT_EQ(StateOf(attributes), links == 1 ? SegmentState::kLive : SegmentState::kSealed);
+      attributes.mode = MergingMode(c.base_mode);
+      EXPECT_EQ(StateOf(attributes), SegmentState::kMerging);
     }
   }
+}
+
+TEST_F(SegmentTest, What_counted_is_told_for_the_very_segment) {
+  const auto first = Open(1);
+  EXPECT_TRUE(ReadCounted(PosixFileSystem(), layout_, *first).status().Is(StatusCode::kCantOpen));
+  ASSERT_TRUE(WriteNewSegment(PosixFileSystem(), layout_.segment({3}), kPageSize, {3}, Successor::kWriters, 0644).ok());
+  const auto third = Open(3);
+  ASSERT_TRUE(WriteCounted(PosixFileSystem(), layout_, *third, {77}).ok());
+  EXPECT_EQ(ReadCounted(PosixFileSystem(), layout_, *third)->value, 77U);
+  EXPECT_TRUE(ReadCounted(PosixFileSystem(), layout_, *first).status().Is(StatusCode::kCantOpen));
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ class Verify : public testing::Test {
     ASSERT_NO_FATAL_FAILURE(CommitEach({{1, 2}}));
     std::filesystem::remove(layout().lease());
     ASSERT_NO_FATAL_FAILURE(CommitEach({{1, 3}, {1}, {1, 2}, {1}}));
-    ASSERT_EQ(ListLog(PosixFileSystem(), layout())->size(), 3U);
+    ASSERT_EQ(ListLog(PosixFileSystem(), layout())->segments.size(), 3U);
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 

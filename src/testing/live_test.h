@@ -71,13 +71,13 @@ class OtherProcess {
 
   // Ends the live segment, as whoever believes that its writer has died.
   Status Seal() {
-    EFS_ASSIGN_OR_RETURN(const std::vector<SegmentNumber> numbers, ListSegments(PosixFileSystem(), layout_));
+    EFS_ASSIGN_OR_RETURN(const LogListing listing, ListLog(PosixFileSystem(), layout_));
     std::array<std::byte, kDatabaseHeaderSize> header;
     EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> base, PosixFileSystem().Open(layout_.base(), OpenMode::kRead));
     EFS_RETURN_IF_ERROR(base->ReadAt(0, header).status());
     EFS_ASSIGN_OR_RETURN(const std::shared_ptr<Segment> segment,
-                         Segment::Open(PosixFileSystem(), layout_, numbers.back(), PageSizeOf(header)));
-    return sqlite_efs::Seal(PosixFileSystem(), layout_, *segment, segment->end, Ownership::kHelper).status();
+                         Segment::Open(PosixFileSystem(), layout_, listing.segments.back(), PageSizeOf(header)));
+    return sqlite_efs::Seal(PosixFileSystem(), layout_, *segment, segment->end, Successor::kHelpers).status();
   }
 
   Database& database() { return **database_; }

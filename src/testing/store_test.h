@@ -81,6 +81,10 @@ class StoreTest : public ::testing::Test {
     EXPECT_TRUE(segment.ok()) << segment.status().message();
     return segment.ok() ? *segment : nullptr;
   }
+  // Gives a segment the mark of being sealed, as one does who then dies.
+  void MarkSealed(uint64_t number) {
+    EXPECT_TRUE(PosixFileSystem().Link(layout_.segment({number}), layout_.sealed({number})).ok());
+  }
   SegmentWriter Write(uint64_t number) { return {layout_.segment({number}), kPageSize}; }
 
   TempDirectory directory_;
