@@ -17,7 +17,17 @@
 namespace sqlite_efs {
 namespace {
 
+constexpr int kMaxInterrupts = 1000;  // by signals, of one system call
+
 std::atomic<uint64_t> fork_generation{0};
+
+// Calls again while a signal interrupts the call. Not for calls that change names: whether they were done is not known.
+template <typename Call>
+int Uninterrupted(Call call) {
+  int rc = call();
+  for (int i = 0; i < kMaxInterrupts && rc < 0 && errno == EINTR; i++) rc = call();
+  return rc;
+}
 
 // Every descriptor that this process holds through PosixFileSystem(), so that a child of fork() can close them: a
 // child that kept a copy of a lock's descriptor would keep the lock beyond its parent's death.
@@ -33,10 +43,7 @@ class Descriptors {
   // Calls openat(2); the end of the list on failure. No fork() can come between the opening and the noting.
   Slot Open(int directory, const char* path, int flags, uint32_t permissions) {
     const std::lock_guard lock(mutex_);
-    int fd = -1;
-    do {
-      fd = ::openat(directory, path, flags, permissions);
-    } while (fd < 0 && errno == EINTR);
+    const int fd = Uninterrupted([&] { return ::openat(directory, path, flags, permissions); });
     if (fd < 0) return fds_.end();
     fds_.emplace_front(fd);
     return fds_.begin();
@@ -111,13 +118,12 @@ class PosixFile final : public File {
     return {};
   }
 
-  Status Sync() override { return ::fdatasync(fd()) == 0 ? Status() : Fail("make durable"); }
+  Status Sync() override {
+    return Check(Uninterrupted([&] { return ::fdatasync(fd()); }), "make durable");
+  }
 
   Status Truncate(uint64_t size) override {
-    while (::ftruncate(fd(), static_cast<off_t>(size)) != 0) {
-      if (errno != EINTR) return Fail("set the size of");
-    }
-    return {};
+    return Check(Uninterrupted([&] { return ::ftruncate(fd(), static_cast<off_t>(size)); }), "set the size of");
   }
 
   Result<FileAttributes> Look() override {
@@ -126,10 +132,12 @@ class PosixFile final : public File {
     return FromStatx(s);
   }
 
-  Status Touch() override { return ::futimens(fd(), nullptr) == 0 ? Status() : Fail("set the time of"); }
+  Status Touch() override {
+    return Check(Uninterrupted([&] { return ::futimens(fd(), nullptr); }), "set the time of");
+  }
 
   Status ChangeMode(uint32_t mode) override {
-    return ::fchmod(fd(), mode) == 0 ? Status() : Fail("change the mode of");
+    return Check(Uninterrupted([&] { return ::fchmod(fd(), mode); }), "change the mode of");
   }
 
   Result<bool> TryLock(uint64_t offset, uint64_t length) override {
@@ -138,15 +146,14 @@ class PosixFile final : public File {
     return Fail("lock");
   }
 
-  Status Unlock(uint64_t offset, uint64_t length) override {
-    return SetLock(F_UNLCK, offset, length) == 0 ? Status() : Fail("unlock");
-  }
+  Status Unlock(uint64_t offset, uint64_t length) override { return Check(SetLock(F_UNLCK, offset, length), "unlock"); }
 
   const std::string& path() const override { return path_; }
 
  private:
   int fd() const { return slot_->load(std::memory_order_relaxed); }
   Status Fail(const char* action) const { return Status::FromErrno(errno, action, path_); }
+  Status Check(int rc, const char* action) const { return rc == 0 ? Status() : Fail(action); }
 
   int SetLock(int16_t type, uint64_t offset, uint64_t length) const {
     struct flock request = {};
@@ -154,11 +161,7 @@ class PosixFile final : public File {
     request.l_whence = SEEK_SET;
     request.l_start = static_cast<off_t>(offset);
     request.l_len = static_cast<off_t>(length);
-    int rc = 0;
-    do {
-      rc = ::fcntl(fd(), F_OFD_SETLK, &request);
-    } while (rc != 0 && errno == EINTR);
-    return rc;
+    return Uninterrupted([&] { return ::fcntl(fd(), F_OFD_SETLK, &request); });
   }
 
   Descriptors::Slot slot_;
@@ -215,7 +218,7 @@ class PosixFiles final : public FileSystem {
     if (::statx(at.directory, at.name, AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &s) != 0) {
       return Status::FromErrno(errno, "list", directory);
     }
-    const int fd = ::openat(at.directory, at.name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int fd = OpenDirectory(at);
     if (fd < 0) return Status::FromErrno(errno, "list", directory);
     const std::unique_ptr<DIR, int (*)(DIR*)> dir(::fdopendir(fd), &::closedir);
     if (!dir) {
@@ -270,10 +273,9 @@ class PosixFiles final : public FileSystem {
   }
 
   Status SyncDirectory(const std::string& path) override {
-    const Place at = PlaceOf(path);
-    const int fd = ::openat(at.directory, at.name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int fd = OpenDirectory(PlaceOf(path));
     if (fd < 0) return Status::FromErrno(errno, "open", path);
-    const Status status = Check(::fsync(fd), "make durable", path);
+    const Status status = Check(Uninterrupted([&] { return ::fsync(fd); }), "make durable", path);
     ::close(fd);
     return status;
   }
@@ -303,6 +305,10 @@ class PosixFiles final : public FileSystem {
     if (path.compare(0, prefix_.size(), prefix_) == 0) return {held_->fd(), path.c_str() + prefix_.size()};
     const bool is_the_directory = path.size() + 1 == prefix_.size() && prefix_.compare(0, path.size(), path) == 0;
     return is_the_directory ? Place{held_->fd(), "."} : Place{AT_FDCWD, path.c_str()};
+  }
+
+  static int OpenDirectory(const Place& at) {
+    return Uninterrupted([&] { return ::openat(at.directory, at.name, O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
   }
 
   static Status Check(int rc, const char* action, const std::string& path) {

@@ -13,7 +13,8 @@ namespace sqlite_efs {
 
 // Fields of the database header: https://www.sqlite.org/fileformat2.html#the_database_header
 inline constexpr size_t kDatabaseHeaderSize = 100;
-inline constexpr size_t kWriteVersionOffset = 18;  // and the read version after it
+inline constexpr size_t kWriteVersionOffset = 18;
+inline constexpr size_t kReadVersionOffset = 19;
 inline constexpr size_t kChangeCounterOffset = 24;
 inline constexpr size_t kPageCountOffset = 28;
 inline constexpr size_t kVersionValidForOffset = 92;

@@ -62,7 +62,8 @@ std::string Layout::temporary() const { return directory_ + "/" + kTemporaryPref
 bool IsTemporary(std::string_view name) { return name.starts_with(kTemporaryPrefix); }
 
 std::optional<SegmentNumber> ParseSegmentName(std::string_view name) {
-  if (name.size() < kSegmentDigits) return std::nullopt;
+  // A number has one name: ten digits, or as many as it needs.
+  if (name.size() < kSegmentDigits || (name.size() > kSegmentDigits && name.front() == '0')) return std::nullopt;
   SegmentNumber number;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number.value);
   if (error != std::errc() || end != name.data() + name.size() || number.value == 0) return std::nullopt;

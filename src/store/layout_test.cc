@@ -34,7 +34,7 @@ TEST(LayoutTest, Segment_names) {
   EXPECT_EQ(ParseSegmentName("0000000001")->value, 1U);
   EXPECT_EQ(ParseSegmentName("12345678901")->value, 12'345'678'901U);
   for (const char* name : {"", "1", "000000001", "0000000000", "0000000001.claim", "x000000001", "000000000x",
-                           "-000000001", " 000000001", "99999999999999999999999", "id", "lease"}) {
+                           "00000000001", "-000000001", " 000000001", "99999999999999999999999", "id", "lease"}) {
     EXPECT_FALSE(ParseSegmentName(name).has_value()) << name;
   }
 }

@@ -175,7 +175,7 @@ TEST_F(Verify, Finds_what_is_missing_or_does_not_belong_there) {
     ASSERT_FALSE(damages.empty()) << c.what;
     EXPECT_NE(damages.front().find(c.named), std::string::npos) << c.what << ": " << damages.front();
   }
-  const Flip flip(path_, kWriteVersionOffset, std::byte{3});  // rollback mode: stock SQLite would not be refused
+  const Flip flip(path_, kReadVersionOffset, std::byte{3});  // rollback mode: stock SQLite would not be refused
   EXPECT_FALSE(Damages().empty());
 }
 

@@ -84,7 +84,8 @@ Result<std::unique_ptr<File>> LockNormalized(FileSystem& files, const Layout& la
   EFS_ASSIGN_OR_RETURN(const bool locked, file->TryLock(kSqliteLockOffset, kSqliteLockLength));
   std::array<std::byte, kDatabaseHeaderSize> header = {};
   EFS_RETURN_IF_ERROR(file->ReadAt(0, header).status());
-  const bool in_wal_mode = header[kWriteVersionOffset] == kVersionWal && header[kWriteVersionOffset + 1] == kVersionWal;
+  // The read version decides, also for stock SQLite; a detach that was broken off between the two leaves them unequal.
+  const bool in_wal_mode = header[kReadVersionOffset] == kVersionWal;
   const bool untouched =
       in_wal_mode && !files.Stat(layout.directory()).ok() && CheckNoJournal(files, layout.base()).ok();
   if (locked && untouched) return file;

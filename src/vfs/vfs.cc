@@ -221,7 +221,11 @@ int Access(sqlite3_vfs* vfs, const char* name, int flags, int* out) {
 }
 
 int FullPathname(sqlite3_vfs* vfs, const char* name, int size, char* out) {
-  return Stock(vfs)->xFullPathname(Stock(vfs), name, size, out);
+  return Guarded([&] {
+    const int rc = Stock(vfs)->xFullPathname(Stock(vfs), name, size, out);
+    const bool resolved = rc == SQLITE_OK || rc == SQLITE_OK_SYMLINK;
+    return resolved ? rc : Report(Status::CantOpen(std::string("the path ") + name + " cannot be resolved"), rc);
+  });
 }
 void* DlOpen(sqlite3_vfs* vfs, const char* name) { return Stock(vfs)->xDlOpen(Stock(vfs), name); }
 void DlError(sqlite3_vfs* vfs, int size, char* out) { Stock(vfs)->xDlError(Stock(vfs), size, out); }

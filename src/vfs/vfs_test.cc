@@ -115,6 +115,19 @@ TEST_F(VfsTest, A_hot_journal_is_played_back_when_the_database_is_attached) {
   EXPECT_TRUE(Live("db.sqlite3"));
 }
 
+TEST_F(VfsTest, A_database_whose_detach_was_broken_off_between_the_two_versions_is_attached_again) {
+  MakeStock("db.sqlite3", "PRAGMA journal_mode=WAL");
+  Overwrite(Path(), kWriteVersionOffset, std::string(1, static_cast<char>(kVersionRollback)));
+  SqliteDatabase db = Open();
+  EXPECT_EQ(db.Query("SELECT a FROM t"), "1");
+  EXPECT_TRUE(Live("db.sqlite3"));
+}
+
+TEST_F(VfsTest, A_path_that_cannot_be_resolved_is_named) {
+  WriteWholeFile(Path("file"), "");
+  ExpectRefused(Uri(Path("file") + "/db.sqlite3"), SQLITE_CANTOPEN, {Path("file") + "/db.sqlite3"});
+}
+
 TEST_F(VfsTest, A_database_that_another_program_uses_is_not_attached) {
   ASSERT_NO_FATAL_FAILURE(MakeStock("db.sqlite3"));
   SqliteDatabase other = OpenStock("db.sqlite3");
