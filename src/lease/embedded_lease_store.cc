@@ -52,7 +52,7 @@ Status EmbeddedLeaseStore::Write(const LeaseRecord& record) {
   return file_->WriteAt(0, std::as_bytes(std::span(text)));
 }
 
-Result<AcquireReply> EmbeddedLeaseStore::TryAcquire(const LeaseRecord& wanted, const Takeover&) {
+Result<AcquireReply> EmbeddedLeaseStore::TryAcquire(const LeaseRecord& wanted, const Takeover&, Duration) {
   EFS_RETURN_IF_ERROR(Open());
   AcquireReply reply;
   EFS_ASSIGN_OR_RETURN(reply.next, IsMyTurn());
@@ -116,7 +116,7 @@ void EmbeddedLeaseStore::StopWaiting() {
   if (!file_->Unlock(kTicketsOffset + ticket, kLockLength).ok()) file_.reset();
 }
 
-Status EmbeddedLeaseStore::Release(const LeaseRecord& mine, const std::optional<CleanRelease>& clean) {
+Status EmbeddedLeaseStore::Release(const LeaseRecord& mine, const std::optional<CleanRelease>& clean, Duration) {
   if (!file_) return {};
   LeaseRecord record = mine;
   record.lock_id.clear();

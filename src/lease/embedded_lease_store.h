@@ -24,11 +24,11 @@ class EmbeddedLeaseStore final : public LeaseStore {
 
   std::string name() const override { return kName; }
   bool expires() const override { return false; }
-  Result<AcquireReply> TryAcquire(const LeaseRecord& wanted, const Takeover& takeover) override;
-  Result<bool> Renew(const LeaseRecord&) override { return true; }
+  Result<AcquireReply> TryAcquire(const LeaseRecord& wanted, const Takeover& takeover, Duration limit) override;
+  Result<bool> Renew(const LeaseRecord&, Duration) override { return true; }
   std::optional<LeaseRecord> Peek() override { return Peek(files_, present_path_.empty() ? path_ : present_path_); }
   void StopWaiting() override;
-  Status Release(const LeaseRecord& mine, const std::optional<CleanRelease>& clean) override;
+  Status Release(const LeaseRecord& mine, const std::optional<CleanRelease>& clean, Duration limit) override;
 
   // The record as it stands, without taking the lease; nothing if there is none. For status reports.
   static std::optional<LeaseRecord> Peek(FileSystem& files, const std::string& path);

@@ -29,8 +29,8 @@ class EmbeddedLeaseTest : public ::testing::Test {
  protected:
   std::string path() const { return directory_ / "lease"; }
   std::unique_ptr<Lease> NewLease(const std::string& id = kId, FileSystem& files = PosixFileSystem()) {
-    return std::make_unique<Lease>(std::make_unique<EmbeddedLeaseStore>(files, path(), 0644), SystemClock(), id,
-                                   "/data/db.sqlite3");
+    return std::make_unique<Lease>(std::make_unique<EmbeddedLeaseStore>(files, path(), 0644), SystemClock(), nullptr,
+                                   LeaseOptions(), id, "/data/db.sqlite3");
   }
   static Instant In(Duration duration) { return SystemClock().Now() + duration; }
   std::optional<LeaseRecord> Peek() { return EmbeddedLeaseStore::Peek(PosixFileSystem(), path()); }
@@ -247,7 +247,7 @@ TEST_F(EmbeddedLeaseTest, A_release_that_fails_ends_the_tenure_without_a_promise
 TEST_F(EmbeddedLeaseTest, The_record_file_has_the_databases_permissions) {
   const mode_t umask = ::umask(077);
   const auto lease = std::make_unique<Lease>(std::make_unique<EmbeddedLeaseStore>(PosixFileSystem(), path(), 0664),
-                                             SystemClock(), kId, "/data/db.sqlite3");
+                                             SystemClock(), nullptr, LeaseOptions(), kId, "/data/db.sqlite3");
   ASSERT_TRUE(lease->Acquire(In(milliseconds(0))).ok());
   ::umask(umask);
   EXPECT_EQ(PosixFileSystem().Stat(path())->mode, 0664U);

@@ -1,94 +1,73 @@
 #include "lease/lease.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <cstdio>
-#include <fstream>
-#include <random>
+#include <utility>
 
-#include "base/uuid.h"
+#include "lease/lease_text.h"
+#include "lease/pace.h"
 
 namespace sqlite_efs {
 namespace {
 
-constexpr Duration kFirstWait = std::chrono::microseconds(200);
-constexpr Duration kLongestWait = std::chrono::milliseconds(4);
-constexpr Duration kLongestWaitOfNext = std::chrono::milliseconds(1);
-constexpr size_t kHolderText_bytes = 200;
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
 
-// Exponential backoff with full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-class Backoff {
- public:
-  Duration Next(Duration longest) {
-    bound_ = std::min(bound_, longest);
-    const auto wait = std::uniform_int_distribution<int64_t>(0, bound_.count())(random_);
-    bound_ *= 2;
-    return Duration(wait);
-  }
+// An attempt at an embedded store costs some system calls, one at a service a round trip and money.
+constexpr PaceLimits kPaceOfFiles = {microseconds(200), milliseconds(4), milliseconds(1), 0};
+constexpr PaceLimits kPaceOfService = {milliseconds(10), milliseconds(200), milliseconds(20), 0};
 
- private:
-  std::minstd_rand random_{RandomBits()};
-  Duration bound_ = kFirstWait;
-};
+// How long a request may take: the shortest also bounds how much longer than its deadline an Acquire() may take, twice.
+constexpr Duration kShortestRequest = milliseconds(200);
+constexpr Duration kLongestRequest = seconds(2);
+constexpr Duration kReleaseRequest = milliseconds(500);
+constexpr int kReleaseAttempts = 3;
+constexpr Duration kReleasePause = milliseconds(20);
 
-std::string Seconds(Duration duration) {
-  std::array<char, 32> text;
-  std::snprintf(text.data(), text.size(), "%.3g", std::chrono::duration<double>(duration).count());
-  return text.data();
-}
+// How far past its expiry a record must be by our wall clock. A holder renews it when a third of the lease is over, so
+// a living one is far from its expiry; this is for clocks that differ, and for the shortest leases, of 1 s.
+constexpr Duration kExpiryMargin = milliseconds(500);
+// A wall time beyond it is none, and not reckoned with.
+constexpr int64_t kLastWallTime_ms = 1'000'000'000'000'000;
 
-Status Locked(const std::string& path, const std::optional<LeaseRecord>& holder, Duration waited) {
-  std::string message = "database is locked: " + path + " is being written";
-  if (holder && !holder->lock_id.empty()) message += " by " + holder->holder;
-  return Status::Busy(message + " and was not free within " + Seconds(waited) + " s; try again, or raise timeout");
-}
+// A renewal is due after this part of the lease, and after a failed one.
+constexpr int kRenewals = 3;
+constexpr int kRenewalsInNeed = 12;
+
+// An idle lease is kept for this long where taking it costs a round trip: the next write of a request follows within
+// some statements, and who waits polls less often than that.
+constexpr Duration kDefaultLinger = milliseconds(50);
+// One whose process keeps on writing is given back after this, for others to have their turn.
+constexpr Duration kLongestLinger = milliseconds(500);
+
+int64_t InMilliseconds(Duration duration) { return duration / milliseconds(1); }
 
 }  // namespace
 
-std::string DescribeThisProcess() {
-  std::array<char, 256> host = {};
-  if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '?';
-  std::string program;
-  std::ifstream("/proc/self/comm") >> program;
-  std::string text = std::string(host.data()) + ", process " + std::to_string(::getpid()) + " (" + program + ")";
-  text.resize(std::min(text.size(), kHolderText_bytes));
-  return text;
-}
-
-Lease::Lease(std::unique_ptr<LeaseStore> store, Clock& clock, std::string database_id, std::string path)
-    : store_(std::move(store)), clock_(clock), path_(std::move(path)) {
+Lease::Lease(std::unique_ptr<LeaseStore> store, Clock& clock, std::unique_ptr<Alarm> heartbeat, LeaseOptions options,
+             std::string database_id, std::string path)
+    : store_(std::move(store)),
+      clock_(clock),
+      options_(std::move(options)),
+      memory_(options_.memory ? options_.memory : std::make_shared<LeaseMemory>()),
+      path_(std::move(path)),
+      heartbeat_(std::move(heartbeat)) {
+  assert(heartbeat_ || !store_->expires());
   record_.database_id = std::move(database_id);
   record_.holder = DescribeThisProcess();
 }
 
-Lease::~Lease() { (void)Release(std::nullopt); }
+Lease::~Lease() {
+  (void)Release(std::nullopt);
+  heartbeat_.reset();
+}
 
-Result<std::optional<CleanRelease>> Lease::Acquire(Instant deadline) {
-  assert(!held_);
-  record_.lock_id = NewUuid();
-  record_.since_ms = clock_.WallTime_ms();
-  const Instant begun = clock_.Now();
-  Backoff backoff;
-  while (true) {
-    const Result<AcquireReply> attempt = store_->TryAcquire(record_, {});
-    if (!attempt.ok()) {
-      store_->StopWaiting();
-      return attempt.status();
-    }
-    const AcquireReply& reply = *attempt;
-    if (reply.acquired) {
-      held_ = true;
-      return ReleaseIn(reply.record);
-    }
-    const Duration left = deadline - clock_.Now();
-    if (left <= Duration::zero()) {
-      store_->StopWaiting();
-      return Locked(path_, reply.record, clock_.Now() - begun);
-    }
-    clock_.Sleep(std::min(backoff.Next(reply.next ? kLongestWaitOfNext : kLongestWait), left));
-  }
+bool Lease::held() const { return phase_ == Phase::kHeld && clock_.Now() < Instant{good_until_}; }
+
+Duration Lease::Linger() const {
+  if (!held()) return Duration::zero();
+  const Duration wanted = options_.linger.value_or(store_->expires() ? kDefaultLinger : Duration::zero());
+  return std::clamp(std::max(kLongestLinger, wanted) - (clock_.Now() - begun_), Duration::zero(), wanted);
 }
 
 // The release that the record speaks of, if it is of this database and went to this store.
@@ -98,12 +77,194 @@ std::optional<CleanRelease> Lease::ReleaseIn(const std::optional<LeaseRecord>& r
   return record->released;
 }
 
-std::optional<CleanRelease> Lease::PeekRelease() { return ReleaseIn(store_->Peek()); }
+std::optional<CleanRelease> Lease::PeekRelease() {
+  const std::lock_guard lock(mutex_);
+  return ReleaseIn(store_->Peek());
+}
+
+// --- taking it
+
+Result<std::optional<CleanRelease>> Lease::Acquire(Instant deadline) {
+  assert(!active());
+  Attempts attempts;
+  attempts.wanted = record_;
+  attempts.wanted.lock_id = memory_->NewLockId();
+  attempts.wanted.version = 0;
+  attempts.begun = clock_.Now();
+  PaceLimits limits = store_->expires() ? kPaceOfService : kPaceOfFiles;
+  if (store_->expires()) limits.max_attempts = options_.max_attempts;
+  Pace pace(limits, deadline);
+  while (true) {
+    const Result<AcquireReply> reply = TryOnce(&attempts, deadline);
+    if (!reply.ok() && !reply.status().Is(StatusCode::kUnavailable)) return GiveUp(attempts, reply.status());
+    if (reply.ok() && reply->acquired) {
+      Begin(attempts.wanted, attempts.sent);
+      return ReleaseIn(reply->record);
+    }
+    std::optional<Duration> until_takeover;
+    if (reply.ok() && reply->record && store_->expires()) {
+      // An earlier request of ours was carried out, though its reply was lost. What it replaced is not known.
+      if (reply->record->lock_id == attempts.wanted.lock_id && Recover(attempts)) return std::optional<CleanRelease>();
+      if (memory_->Saw(*reply->record, clock_.Now())) pace.Restart();
+      until_takeover = UntilTakeover(*reply->record);
+    }
+    const std::optional<Duration> wait = pace.Next(clock_.Now(), reply.ok() && reply->next, until_takeover);
+    if (!wait) return GiveUp(attempts, Locked(attempts));
+    clock_.Sleep(*wait);
+  }
+}
+
+Result<AcquireReply> Lease::TryOnce(Attempts* attempts, Instant deadline) {
+  const std::lock_guard lock(mutex_);
+  LeaseRecord& wanted = attempts->wanted;
+  attempts->sent = clock_.Now();
+  attempts->count++;
+  wanted.since_ms = clock_.WallTime_ms();
+  if (store_->expires()) {
+    wanted.lease_ms = InMilliseconds(options_.expiration);
+    wanted.expires_at_ms = wanted.since_ms + wanted.lease_ms;
+  }
+  const Duration limit = std::clamp(deadline - attempts->sent, kShortestRequest, kLongestRequest);
+  Result<AcquireReply> reply = store_->TryAcquire(wanted, PresentTakeover(), limit);
+  attempts->failure = reply.status();
+  if (reply.ok()) attempts->holder = reply->record;
+  if (reply.status().Is(StatusCode::kUnavailable)) attempts->unknown = true;
+  return reply;
+}
+
+// Which holder may be replaced at this moment. What is known of it may be out of date; the store compares.
+Takeover Lease::PresentTakeover() const {
+  Takeover takeover;
+  if (!store_->expires()) return takeover;
+  takeover.expired_before_ms = clock_.WallTime_ms() - InMilliseconds(kExpiryMargin);
+  const std::optional<Sighting> last = memory_->Last(record_.database_id);
+  if (!last || last->lock_id.empty()) return takeover;
+  const Duration lease = last->lease != Duration::zero() ? last->lease : options_.expiration;
+  if (memory_->IsOver(last->lock_id) || clock_.Now() - last->since >= lease) {
+    takeover.unchanged_lock_id = last->lock_id;
+    takeover.unchanged_version = last->version;
+  }
+  return takeover;
+}
+
+// In what time the holder, as it was just seen, may be replaced if it does not renew its lease.
+std::optional<Duration> Lease::UntilTakeover(const LeaseRecord& holder) const {
+  const std::optional<Sighting> last = memory_->Last(record_.database_id);
+  if (holder.lock_id.empty() || !last) return std::nullopt;
+  if (memory_->IsOver(holder.lock_id)) return Duration::zero();
+  const Duration lease = last->lease != Duration::zero() ? last->lease : options_.expiration;
+  const Duration by_sight = lease - (clock_.Now() - last->since);
+  const int64_t expiry_ms = holder.expires_at_ms;
+  if (expiry_ms <= 0 || expiry_ms > kLastWallTime_ms) return by_sight;
+  const Duration by_wall = milliseconds(expiry_ms - clock_.WallTime_ms() + 1) + kExpiryMargin;
+  return std::min(by_sight, by_wall);
+}
+
+// Makes sure that the lease is still ours, and fresh; false if that is not to be learned at present.
+bool Lease::Recover(const Attempts& attempts) {
+  const Instant sent = clock_.Now();
+  {
+    const std::lock_guard lock(mutex_);
+    record_ = *attempts.holder;
+    const Result<bool> renewed = RenewLocked();
+    if (!renewed.ok() || !*renewed) return false;
+  }
+  Begin(record_, sent);
+  return true;
+}
+
+void Lease::Begin(const LeaseRecord& record, Instant sent) {
+  const std::lock_guard lock(mutex_);
+  record_ = record;
+  begun_ = clock_.Now();
+  good_until_ = store_->expires() ? (sent + options_.expiration).nanoseconds : INT64_MAX;
+  phase_ = Phase::kHeld;
+  if (store_->expires()) SetHeartbeat(sent + options_.expiration / kRenewals);
+}
+
+// A request that was not answered may be carried out later; what can be done against it is done now. If that comes too
+// early, this process knows the name.
+Status Lease::GiveUp(const Attempts& attempts, const Status& status) {
+  const std::lock_guard lock(mutex_);
+  store_->StopWaiting();
+  memory_->Over(attempts.wanted.lock_id);
+  if (attempts.unknown) (void)store_->Release(attempts.wanted, std::nullopt, kShortestRequest);
+  return status;
+}
+
+Status Lease::Locked(const Attempts& attempts) const {
+  const std::string waited = Seconds(clock_.Now() - attempts.begun) + " s";
+  const std::string tried = store_->expires() ? " (" + std::to_string(attempts.count) + " attempts)" : std::string();
+  if (!attempts.failure.ok()) {
+    return Status::Busy("database is locked: " + path_ + " cannot be written, its lease was not to be had within " +
+                        waited + tried + "; the last attempt failed: " + attempts.failure.message());
+  }
+  const std::string holder = attempts.holder ? DescribeHolder(*attempts.holder) : "";
+  return Status::Busy("database is locked: " + path_ + " is being written" + holder + " and was not free within " +
+                      waited + tried + "; try again, or raise timeout");
+}
+
+// --- keeping it
+
+void Lease::SetHeartbeat(Instant due) {
+  next_beat_ = due;
+  heartbeat_->Set(due - clock_.Now(), [this] { Beat(); });
+}
+
+// On the alarm's thread.
+void Lease::Beat() {
+  const std::lock_guard lock(mutex_);
+  // A tenure that is over by our own clock is left to end: others may have taken it for that.
+  if (!held()) return;
+  if (clock_.Now() < next_beat_) return SetHeartbeat(next_beat_);
+  const Instant sent = clock_.Now();
+  const Result<bool> renewed = RenewLocked();
+  if (!renewed.ok()) return SetHeartbeat(sent + options_.expiration / kRenewalsInNeed);
+  if (*renewed) return SetHeartbeat(sent + options_.expiration / kRenewals);
+  phase_ = Phase::kRefused;
+  losses++;
+}
+
+// Each request is a version of its own: a late one then undoes no later one.
+Result<bool> Lease::RenewLocked() {
+  record_.version++;
+  record_.lease_ms = InMilliseconds(options_.expiration);
+  record_.expires_at_ms = clock_.WallTime_ms() + record_.lease_ms;
+  const Instant sent = clock_.Now();
+  const Duration limit = std::min(options_.expiration / kRenewals, kLongestRequest);
+  Result<bool> renewed = store_->Renew(record_, limit);
+  if (renewed.ok() && *renewed) {
+    good_until_ = (sent + options_.expiration).nanoseconds;
+    renewals++;
+  }
+  return renewed;
+}
+
+// --- giving it back
 
 Status Lease::Release(const std::optional<CleanRelease>& clean) {
-  if (!held_) return {};
-  held_ = false;
-  return store_->Release(record_, clean);
+  if (!active()) return {};
+  if (heartbeat_) heartbeat_->Cancel();
+  bool refused = false;
+  {
+    const std::lock_guard lock(mutex_);  // a renewal under way ends first
+    refused = phase_ == Phase::kRefused;
+    phase_ = Phase::kNone;
+    memory_->Over(record_.lock_id);
+  }
+  return refused ? Status() : SendRelease(clean);
+}
+
+Status Lease::SendRelease(const std::optional<CleanRelease>& clean) {
+  for (int i = 1;; i++) {
+    Status status;
+    {
+      const std::lock_guard lock(mutex_);
+      status = store_->Release(record_, clean, kReleaseRequest);
+    }
+    if (!status.Is(StatusCode::kUnavailable) || i == kReleaseAttempts) return status;
+    clock_.Sleep(kReleasePause);
+  }
 }
 
 }  // namespace sqlite_efs

@@ -32,6 +32,7 @@ std::string FormatLeaseRecord(const LeaseRecord& record) {
                  {"lock_id", record.lock_id},
                  {"lock_version", record.version},
                  {"expires_at_ms", record.expires_at_ms},
+                 {"lease_ms", record.lease_ms},
                  {"holder", record.holder},
                  {"since_ms", record.since_ms}};
   if (record.released) {
@@ -51,7 +52,8 @@ std::optional<LeaseRecord> ParseLeaseRecord(std::string_view text) {
   if (!Get(object, "version", &version) || version != kVersion) return std::nullopt;
   if (!Get(object, "pk", &record.database_id) || !Get(object, "lock_id", &record.lock_id) ||
       !Get(object, "lock_version", &record.version) || !Get(object, "expires_at_ms", &record.expires_at_ms) ||
-      !Get(object, "holder", &record.holder) || !Get(object, "since_ms", &record.since_ms)) {
+      !Get(object, "lease_ms", &record.lease_ms) || !Get(object, "holder", &record.holder) ||
+      !Get(object, "since_ms", &record.since_ms)) {
     return std::nullopt;
   }
   const auto released = object.find("released");

@@ -24,6 +24,7 @@ struct LeaseRecord {
   std::string lock_id;                   // names one attempt to acquire, for ever; empty once released
   uint64_t version = 0;                  // counts the renewals of this attempt
   int64_t expires_at_ms = 0;             // wall time of the holder; 0: the record does not expire
+  int64_t lease_ms = 0;                  // how long the holder's lease is good if it is not renewed; 0: for ever
   std::string holder;                    // for people: host, process, program
   int64_t since_ms = 0;                  // wall time of the holder, milliseconds since 1970
   std::optional<CleanRelease> released;  // absent while held, or when the last tenure promised nothing

@@ -21,6 +21,9 @@ TEST(LeaseRecordTest, Comes_back_as_it_was) {
   record.released = CleanRelease{UINT64_MAX, UINT64_MAX, UINT32_MAX, "embedded"};
   EXPECT_EQ(ParseLeaseRecord(FormatLeaseRecord(record)), record);
   record.since_ms = -1;
+  record.version = UINT64_MAX;
+  record.expires_at_ms = INT64_MAX;
+  record.lease_ms = INT64_MIN;
   EXPECT_EQ(ParseLeaseRecord(FormatLeaseRecord(record)), record);
 }
 
@@ -49,7 +52,7 @@ TEST(LeaseRecordTest, Further_fields_are_allowed) {
 
 TEST(LeaseRecordTest, Garbage_is_no_record) {
   const std::string good =
-      R"({"version":1,"pk":"p","lock_id":"l","lock_version":1,"expires_at_ms":0,"holder":"h","since_ms":1,"released":{"segment":1,"salts":2,"frames":3,"store":"s"}})";
+      R"({"version":1,"pk":"p","lock_id":"l","lock_version":1,"expires_at_ms":0,"lease_ms":0,"holder":"h","since_ms":1,"released":{"segment":1,"salts":2,"frames":3,"store":"s"}})";
   ASSERT_TRUE(ParseLeaseRecord(good).has_value());
   const auto replaced = [&](const std::string& what, const std::string& by) {
     std::string text = good;
@@ -69,6 +72,7 @@ TEST(LeaseRecordTest, Garbage_is_no_record) {
                                   replaced("\"lock_id\":\"l\",", ""),
                                   replaced("\"lock_version\":1,", ""),
                                   replaced("\"expires_at_ms\":0", "\"expires_at_ms\":\"0\""),
+                                  replaced("\"lease_ms\":0,", ""),
                                   replaced("\"since_ms\":1", "\"since_ms\":\"1\""),
                                   replaced("\"since_ms\":1", "\"since_ms\":1.5"),
                                   replaced("\"segment\":1", "\"segment\":-1"),

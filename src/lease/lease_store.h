@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "lease/lease_record.h"
+#include "os/clock.h"
 
 namespace sqlite_efs {
 
@@ -25,9 +26,11 @@ struct AcquireReply {
 };
 
 // Where the lease record of one database is kept. The store is a courtesy, not the fence: two processes that both
-// believe to hold the lease waste time and damage nothing, because the log's segments decide. One thread at a time,
-// except for Renew(), which may come from another one. kUnavailable says that a request failed for a passing reason,
-// and may or may not have been carried out, now or later; any other error is permanent.
+// believe to hold the lease waste time and damage nothing, because the log's segments decide. Never two calls at a
+// time, but not always from the same thread.
+//
+// `limit` bounds how long a request may wait for its reply. kUnavailable says that there was none, or none that helps:
+// the request may or may not have been carried out, now or later, even twice. Any other error is permanent.
 class LeaseStore {
  public:
   virtual ~LeaseStore() = default;
@@ -40,12 +43,12 @@ class LeaseStore {
   virtual bool expires() const = 0;
 
   // Puts `wanted` in the place of a record that is absent, released, or may be taken over, and returns that record; or
-  // refuses. One attempt, which does not wait.
-  virtual Result<AcquireReply> TryAcquire(const LeaseRecord& wanted, const Takeover& takeover) = 0;
+  // refuses. One attempt, which does not wait for the holder.
+  virtual Result<AcquireReply> TryAcquire(const LeaseRecord& wanted, const Takeover& takeover, Duration limit) = 0;
 
-  // Replaces the record by `renewed` if it is of the same lock_id and not released; false if it is not: the lease is
-  // lost. Only where expires().
-  virtual Result<bool> Renew(const LeaseRecord& renewed) = 0;
+  // Replaces the record by `renewed` if it is of the same lock_id, of no later version, and not released; false if it
+  // is not: the lease is lost. Only where expires().
+  virtual Result<bool> Renew(const LeaseRecord& renewed, Duration limit) = 0;
 
   // The record as it stands, if the store can tell without taking the lease.
   virtual std::optional<LeaseRecord> Peek() { return std::nullopt; }
@@ -53,9 +56,10 @@ class LeaseStore {
   // Gives up a place in the queue that TryAcquire() took.
   virtual void StopWaiting() {}
 
-  // Ends the tenure of `mine`, which it need not hold any more; a record of another lock_id is left alone. With
-  // `clean`, the record says so to the next holder. From the call on the tenure is over, whatever is returned.
-  virtual Status Release(const LeaseRecord& mine, const std::optional<CleanRelease>& clean) = 0;
+  // Ends the tenure of `mine`, which it need not hold any more, or not yet: a record of another lock_id is left alone,
+  // and that is no error. With `clean`, the record says so to the next holder. From the call on the tenure is over,
+  // whatever is returned.
+  virtual Status Release(const LeaseRecord& mine, const std::optional<CleanRelease>& clean, Duration limit) = 0;
 };
 
 }  // namespace sqlite_efs

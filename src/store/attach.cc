@@ -2,6 +2,7 @@
 
 #include "base/uuid.h"
 #include "lease/embedded_lease_store.h"
+#include "lease/lease_text.h"
 #include "store/base_file.h"
 #include "store/generations.h"
 #include "store/segment.h"

@@ -71,7 +71,11 @@ Result<std::shared_ptr<Database>> Database::Open(const Environment& environment,
   return database;
 }
 
-Database::~Database() { alarm_.reset(); }
+Database::~Database() {
+  conflict_alarm_.reset();
+  linger_alarm_.reset();
+  ReleaseLease();
+}
 
 Database::Owner Database::NewOwner() {
   static std::atomic<Owner> last{0};
@@ -159,7 +163,7 @@ Result<std::unique_ptr<Writer>> Database::BeginWrite(const Snapshot& from, Owner
                         " is being written by another connection of this process and was not free within the timeout; "
                         "try again, or raise timeout");
   }
-  if (was_kept) alarm_->Cancel();
+  if (was_kept) conflict_alarm_->Cancel();
   Result<std::unique_ptr<Writer>> writer = BeginInPlace(from, deadline);
   if (writer.ok()) return writer;
   if (writer.status().Is(StatusCode::kConflict)) {
@@ -201,8 +205,8 @@ Result<LogPosition> Database::BeginTenure(LiveDatabase& live, Instant deadline) 
     EFS_ASSIGN_OR_RETURN(const LogPosition newest, live.log().Refresh());
     if (newest.segment == live.tenure().segment->number()) return newest;
     live.TenureBroken();  // another writer has sealed the segment
-    EFS_RETURN_IF_ERROR(live.EndTenure());
   }
+  (void)live.EndTenure();  // also one whose lease was lost; a failure shows when the lease is taken
   const Instant begun = environment_.clock.Now();
   const Result<LogPosition> newest = live.BeginTenure(deadline);
   if (environment_.clock.Now() - begun > kLongWait) lease_waits++;
@@ -231,9 +235,8 @@ Status Database::Create(uint32_t page_size) {
   std::unique_ptr<Lease> lease;
   const auto take_lease = [&](const Layout& prepared, const std::string& id) -> Status {
     EFS_ASSIGN_OR_RETURN(const FileAttributes file, environment_.files.Stat(prepared.lease()));
-    lease = std::make_unique<Lease>(environment_.new_lease_store(layout_, prepared, file.mode), environment_.clock, id,
-                                    path());
-    return lease->Acquire(environment_.clock.Now()).status();
+    lease = NewLease(environment_, options_.lease, layout_, prepared, file.mode, id);
+    return lease->Acquire(environment_.clock.Now() + kCreationTimeout).status();
   };
   EFS_RETURN_IF_ERROR(CreateDatabase(environment_.files, layout_, page_size, take_lease));
   EFS_ASSIGN_OR_RETURN(std::shared_ptr<LiveDatabase> live,
@@ -264,7 +267,7 @@ Status Database::SealAll(Owner owner, Duration timeout) {
   if (!gate_.Enter(owner, timeout, &was_kept)) {
     return Status::Busy("database is locked: " + path() + " is being written by another connection of this process");
   }
-  if (was_kept) alarm_->Cancel();
+  if (was_kept) conflict_alarm_->Cancel();
   const std::shared_ptr<LiveDatabase> open = live();
   Status status = open ? BeginTenure(*open, deadline).status() : Status();
   if (status.ok() && open) status = open->BeginEmptySegment(deadline);
@@ -275,25 +278,43 @@ Status Database::SealAll(Owner owner, Duration timeout) {
 // After a conflict the caller will most likely be back at once, with a new snapshot: nobody should overtake it.
 void Database::KeepPlace() {
   gate_.Keep();
-  alarm_->Set(kConflictGrace, [this] { GiveUp(0); });
+  conflict_alarm_->Set(kConflictGrace, [this] {
+    const std::lock_guard lock(releasing_mutex_);
+    GiveUp(0);
+  });
 }
 
 void Database::GiveUp(Owner owner) {
-  if (gate_.EndKeep(owner)) EndWrite();
+  if (gate_.EndKeep(owner)) EndTenure();
 }
 
-bool Database::ReleaseLease() {
+bool Database::ReleaseLease() { return EndIdleTenure(true); }
+
+// Ends the tenure if nobody writes or waits for it; `kept`: also one that is kept for a connection.
+bool Database::EndIdleTenure(bool kept) {
+  const std::lock_guard lock(releasing_mutex_);
   const std::shared_ptr<LiveDatabase> open = live();
-  if (!open || !gate_.EndKeep(0)) return false;
-  EndWrite();
-  return true;
+  if (!open || !((kept && gate_.EndKeep(0)) || (open->in_tenure() && gate_.EnterIfIdle()))) return false;
+  const bool in_tenure = open->in_tenure();
+  EndTenure();
+  return in_tenure;
+}
+
+// The caller has the writer's place, and gives it up; the lease stays for a moment if it is one that is kept.
+void Database::EndWrite() {
+  const std::shared_ptr<LiveDatabase> open = live();
+  const Duration linger = open ? open->Linger() : Duration::zero();
+  if (linger == Duration::zero()) return EndTenure();
+  gate_.Leave();
+  // Only now: the alarm finds the place idle, or somebody in it who will set it anew.
+  linger_alarm_->Set(linger, [this] { EndIdleTenure(false); });
 }
 
 // The caller has the writer's place, and gives it up together with the lease.
-void Database::EndWrite() {
+void Database::EndTenure() {
   const std::shared_ptr<LiveDatabase> open = live();
   // A lease that cannot be given back in order is none that can be joined: the next writer seals.
-  if (open && open->holds_lease()) (void)open->EndTenure();
+  if (open) (void)open->EndTenure();
   gate_.Leave();
 }
 
@@ -308,7 +329,9 @@ Result<std::shared_ptr<Database>> DatabaseRegistry::Open(const std::string& path
     const Result<FileAttributes> same = environment_.files.Stat(open->path());
     if (same.ok() && same->device == file.device && same->inode == file.inode) return open;
   }
-  EFS_ASSIGN_OR_RETURN(std::shared_ptr<Database> database, Database::Open(environment_, path, options));
+  StoreOptions own = options;
+  own.lease.memory = lease_memory_;
+  EFS_ASSIGN_OR_RETURN(std::shared_ptr<Database> database, Database::Open(environment_, path, own));
   entry = database;
   return database;
 }

@@ -95,7 +95,8 @@ class Database {
   // Gives up what BeginWrite() keeps for `owner`.
   void GiveUp(Owner owner);
 
-  // Gives the lease back if it is held and no transaction uses it; whether it did.
+  // Gives the lease back if it is held and no transaction uses it; whether it did. When it returns, no other thread is
+  // at it either.
   bool ReleaseLease();
 
   // Merges all that is committed into the base; waits for the right to write, and for other mergers, up to `timeout`
@@ -124,7 +125,8 @@ class Database {
         layout_(path),
         options_(options),
         gate_(environment.clock),
-        alarm_(environment.new_alarm()) {}
+        conflict_alarm_(environment.new_alarm()),
+        linger_alarm_(environment.new_alarm()) {}
 
   Result<std::shared_ptr<LiveDatabase>> OpenLive();
   Status WaitForCreator() const;
@@ -136,6 +138,8 @@ class Database {
   Status SealAll(Owner owner, Duration timeout);
   void KeepPlace();
   void EndWrite();
+  void EndTenure();
+  bool EndIdleTenure(bool kept);
 
   const Environment& environment_;
   const Layout layout_;
@@ -145,7 +149,9 @@ class Database {
   mutable std::mutex mutex_;
   std::shared_ptr<LiveDatabase> live_;  // guarded by mutex_
   std::atomic<bool> was_live_{false};
-  std::unique_ptr<Alarm> alarm_;  // last: its action must not outlive the rest
+  std::mutex releasing_mutex_;             // held while a lease that nobody uses is given back; taken before the place
+  std::unique_ptr<Alarm> conflict_alarm_;  // these last: their actions must not outlive the rest
+  std::unique_ptr<Alarm> linger_alarm_;
 };
 
 // The databases that a process has open, so that all its connections to one file share one Database. Thread-safe. A
@@ -164,6 +170,7 @@ class DatabaseRegistry {
   using Key = std::pair<uint64_t, uint64_t>;  // device, inode
 
   const Environment& environment_;
+  const std::shared_ptr<LeaseMemory> lease_memory_ = std::make_shared<LeaseMemory>();
   std::mutex mutex_;
   std::map<Key, std::weak_ptr<Database>> databases_;
 };

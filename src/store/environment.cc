@@ -4,6 +4,14 @@
 
 namespace sqlite_efs {
 
+std::unique_ptr<Lease> NewLease(const Environment& environment, const LeaseOptions& options, const Layout& layout,
+                                const Layout& prepared, uint32_t permissions, const std::string& database_id) {
+  std::unique_ptr<LeaseStore> store = environment.new_lease_store(layout, prepared, permissions);
+  std::unique_ptr<Alarm> heartbeat = store->expires() ? environment.new_alarm() : nullptr;
+  return std::make_unique<Lease>(std::move(store), environment.clock, std::move(heartbeat), options, database_id,
+                                 layout.base());
+}
+
 const Environment& SystemEnvironment() {
   static const auto* environment = new Environment{
       PosixFileSystem(), SystemClock(), &NewThreadAlarm,

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "lease/lease_store.h"
+#include "lease/lease.h"
 #include "os/alarm.h"
 #include "os/clock.h"
 #include "os/file_system.h"
@@ -36,6 +36,10 @@ struct Environment {
 
   MergeLimits merge = {};
 };
+
+// The lease of a database, with the environment's store and heartbeat; `prepared` as above.
+std::unique_ptr<Lease> NewLease(const Environment& environment, const LeaseOptions& options, const Layout& layout,
+                                const Layout& prepared, uint32_t permissions, const std::string& database_id);
 
 // This machine, with the embedded lease.
 const Environment& SystemEnvironment();

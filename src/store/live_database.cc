@@ -13,8 +13,7 @@ Result<std::shared_ptr<LiveDatabase>> LiveDatabase::Open(const Environment& envi
   EFS_ASSIGN_OR_RETURN(live->id_, ReadDatabaseId(live->files(), layout));
   if (!lease) {
     EFS_ASSIGN_OR_RETURN(const FileAttributes base, environment.files.Stat(layout.base()));
-    lease = std::make_unique<Lease>(environment.new_lease_store(layout, layout, SegmentMode(base.mode)),
-                                    environment.clock, live->id_, layout.base());
+    lease = NewLease(environment, options.lease, layout, layout, SegmentMode(base.mode), live->id_);
   }
   const std::optional<CleanRelease> left = lease->PeekRelease();  // before the log is read, which may have more
   EFS_ASSIGN_OR_RETURN(const LogListing listing, ListLog(live->files(), layout));
@@ -101,7 +100,7 @@ Status LiveDatabase::ReadPageFromBase(const LogPosition& at, PageNumber page, si
 }
 
 Result<LogPosition> LiveDatabase::BeginTenure(Instant deadline) {
-  assert(!lease_->held());
+  assert(!in_tenure());
   EFS_ASSIGN_OR_RETURN(const std::optional<CleanRelease> previous, lease_->Acquire(deadline));
   lease_acquisitions++;
   tenure_ = {};
@@ -113,7 +112,7 @@ Result<LogPosition> LiveDatabase::BeginTenure(Instant deadline) {
 }
 
 Status LiveDatabase::BeginEmptySegment(Instant deadline) {
-  assert(lease_->held());
+  assert(in_tenure());
   EFS_ASSIGN_OR_RETURN(const LogPosition newest, log_->Refresh());
   if (newest.segment == tenure_.segment->number() && newest.frames.value == 0) return {};
   return OwnNewSegment(deadline);
@@ -130,7 +129,7 @@ bool LiveDatabase::SegmentIsFull(uint32_t full_frames) const {
 }
 
 Status LiveDatabase::AdoptFirstSegment() {
-  assert(lease_->held() && !tenure_.segment);
+  assert(in_tenure() && !tenure_.segment);
   EFS_ASSIGN_OR_RETURN(const LogPosition newest, log_->Refresh());
   tenure_ = {};
   if (newest.segment != log_->first_segment() || newest.frames.value != 0) {
@@ -151,6 +150,7 @@ Status LiveDatabase::Join(const CleanRelease& previous) {
 }
 
 Status LiveDatabase::EndTenure() {
+  if (!in_tenure()) return {};
   std::optional<CleanRelease> clean;
   if (tenure_.segment && tenure_.clean) {
     const Segment& segment = *tenure_.segment;

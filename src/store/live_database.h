@@ -18,6 +18,7 @@ struct StoreOptions {
   size_t cache_bytes = size_t{16} << 20;  // of pages, for all connections of the process
   // Frames after which a writer begins another segment, and merges what is sealed; 0: merging is left to a checkpoint.
   uint32_t autocheckpoint_frames = 1000;
+  LeaseOptions lease;
 };
 
 // The writer's tenure: which segment it alone may write to. Belongs to whoever has the writer's place.
@@ -59,11 +60,15 @@ class LiveDatabase {
   Status BeginEmptySegment(Instant deadline);
   // Whether the tenure's segment has so many frames that the next transaction should begin another one.
   bool SegmentIsFull(uint32_t full_frames) const;
-  // Gives the lease back; the next tenure may join the segment if this one was clean.
+  // Gives the lease back; the next tenure may join the segment if this one was clean. Nothing happens without one.
   Status EndTenure();
+  // For how long the tenure may be kept although nobody writes at present; zero: it is to be ended.
+  Duration Linger() const { return tenure_.segment && tenure_.clean ? lease_->Linger() : Duration::zero(); }
   const Tenure& tenure() const { return tenure_; }
   void TenureBroken() { tenure_.clean = false; }
   bool holds_lease() const { return lease_->held(); }
+  // Whether there is a tenure to end; its lease may be lost. Any thread.
+  bool in_tenure() const { return lease_->active(); }
   std::string lease_store() const { return lease_->store_name(); }
 
   std::atomic<uint64_t> pages_from_log{0};

@@ -21,6 +21,13 @@ bool WriterGate::Enter(Owner owner, Duration timeout, bool* was_kept) {
   return entered;
 }
 
+bool WriterGate::EnterIfIdle() {
+  const std::lock_guard lock(mutex_);
+  if (holder_ != 0 || !queue_.empty()) return false;
+  holder_ = kEngine;
+  return true;
+}
+
 void WriterGate::Leave() {
   const std::lock_guard lock(mutex_);
   assert(holder_ != 0 && !kept_);

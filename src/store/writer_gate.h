@@ -23,6 +23,9 @@ class WriterGate {
   // `owner`; `was_kept` then says so.
   bool Enter(Owner owner, Duration timeout, bool* was_kept);
 
+  // Takes the place for the engine itself, if nobody has it or waits for it.
+  bool EnterIfIdle();
+
   // Gives up the place, which the caller has.
   void Leave();
 
@@ -33,6 +36,8 @@ class WriterGate {
   bool EndKeep(Owner owner);
 
  private:
+  static constexpr Owner kEngine = UINT64_MAX;
+
   Clock& clock_;
   std::mutex mutex_;
   std::condition_variable changed_;

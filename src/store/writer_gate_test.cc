@@ -117,6 +117,19 @@ TEST_F(WriterGateTest, A_kept_place_can_be_taken_back) {
   gate_.Leave();
 }
 
+TEST_F(WriterGateTest, The_engine_enters_only_if_nobody_is_there_or_waits) {
+  ASSERT_TRUE(gate_.EnterIfIdle());
+  EXPECT_FALSE(gate_.EnterIfIdle());
+  EXPECT_FALSE(Enter(1, milliseconds(10)));
+  gate_.Leave();
+  ASSERT_TRUE(Enter(1));
+  EXPECT_FALSE(gate_.EnterIfIdle());
+  gate_.Keep();
+  EXPECT_FALSE(gate_.EnterIfIdle()) << "the place is kept";
+  EXPECT_TRUE(Enter(1));
+  gate_.Leave();
+}
+
 TEST_F(WriterGateTest, Under_load_there_is_one_at_a_time) {
   int inside = 0;  // the gate alone guards it: a thread sanitizer sees if it does not
   std::vector<std::thread> threads;

@@ -25,7 +25,13 @@ int Register(bool make_default, char** error_message) {
     }
     return SQLITE_ERROR;
   }
-  return sqlite_efs::Guarded([&] { return sqlite_efs::RegisterVfs(sqlite_efs::SystemEnvironment(), make_default); });
+  return sqlite_efs::Guarded([&] {
+    const int rc = sqlite_efs::RegisterVfs(sqlite_efs::SystemEnvironment(), make_default);
+    // Connections that are open to the end would leave leases that others must wait for.
+    static const bool at_exit = std::atexit([] { (void)sqlite_efs::ReleaseLeases(); }) == 0;
+    (void)at_exit;
+    return rc;
+  });
 }
 
 bool DefaultByEnvironment() {

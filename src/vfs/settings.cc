@@ -12,6 +12,7 @@ constexpr double kMaxTimeout_s = 3600;
 constexpr uint64_t kMaxCache_mib = 16384;
 constexpr uint64_t kMaxAttempts = 1'000'000;
 constexpr uint64_t kMaxExpiration_s = 86'400;
+constexpr uint64_t kMaxLinger_ms = 10'000;
 
 // Where a value came from, for messages.
 struct Source {
@@ -29,9 +30,9 @@ bool Parse(const std::string& text, Number* out) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
-Status SetInteger(const Source& source, uint64_t max, uint64_t* out) {
-  if (Parse(source.value, out) && *out >= 1 && *out <= max) return {};
-  return Bad(source, "a whole number from 1 to " + std::to_string(max));
+Status SetInteger(const Source& source, uint64_t min, uint64_t max, uint64_t* out) {
+  if (Parse(source.value, out) && *out >= min && *out <= max) return {};
+  return Bad(source, "a whole number from " + std::to_string(min) + " to " + std::to_string(max));
 }
 
 Status SetTimeout(const Source& source, Settings* settings) {
@@ -45,7 +46,7 @@ Status SetTimeout(const Source& source, Settings* settings) {
 
 Status SetCache(const Source& source, Settings* settings) {
   uint64_t value = 0;
-  EFS_RETURN_IF_ERROR(SetInteger(source, kMaxCache_mib, &value));
+  EFS_RETURN_IF_ERROR(SetInteger(source, 1, kMaxCache_mib, &value));
   settings->cache_mib = value;
   return {};
 }
@@ -60,11 +61,18 @@ Status SetAutocheckpoint(const Source& source, Settings* settings) {
 }
 
 Status SetAttempts(const Source& source, Settings* settings) {
-  return SetInteger(source, kMaxAttempts, &settings->lock_max_attempts);
+  return SetInteger(source, 1, kMaxAttempts, &settings->lock_max_attempts);
 }
 
 Status SetExpiration(const Source& source, Settings* settings) {
-  return SetInteger(source, kMaxExpiration_s, &settings->lock_expiration_s);
+  return SetInteger(source, 1, kMaxExpiration_s, &settings->lock_expiration_s);
+}
+
+Status SetLinger(const Source& source, Settings* settings) {
+  uint64_t value = 0;
+  EFS_RETURN_IF_ERROR(SetInteger(source, 0, kMaxLinger_ms, &value));
+  settings->lease_linger = std::chrono::milliseconds(value);
+  return {};
 }
 
 Status SetTable(const Source& source, Settings*) {
@@ -94,6 +102,7 @@ constexpr std::array kSettings = {
     Setting{"wal_autocheckpoint", "SQLITE_EFS_WAL_AUTOCHECKPOINT", &SetAutocheckpoint},
     Setting{"lock_max_attempts", "SQLITE_LOCK_MAX_ATTEMPTS", &SetAttempts},
     Setting{"lock_expiration", "SQLITE_LOCK_EXPIRATION", &SetExpiration},
+    Setting{"lease_linger_ms", "SQLITE_EFS_LEASE_LINGER_MS", &SetLinger},
     Setting{"lock_dynamodb_table", "SQLITE_LOCK_DYNAMODB_TABLE", &SetTable},
     // SQLite's own: https://www.sqlite.org/uri.html
     Setting{"vfs", nullptr, &SetVfs},
@@ -134,7 +143,7 @@ Result<Settings> ParseSettings(const std::vector<UriParameter>& parameters, cons
       return Status::Invalid(
           "the URI parameter \"" + parameter.name +
           "\" is unknown; known are timeout, cache_mib, wal_autocheckpoint, lock_max_attempts, lock_expiration, "
-          "lock_dynamodb_table, and SQLite's vfs, mode, cache, psow");
+          "lease_linger_ms, lock_dynamodb_table, and SQLite's vfs, mode, cache, psow");
     }
     EFS_RETURN_IF_ERROR(setting->set({"the URI parameter " + parameter.name, parameter.value}, &settings));
   }

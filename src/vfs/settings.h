@@ -17,8 +17,9 @@ struct Settings {
   Duration timeout = std::chrono::seconds(5);  // the longest wait for the writer's lease
   size_t cache_mib = 16;                       // pages in memory, for all connections of the process to one file
   uint32_t wal_autocheckpoint = 1000;          // frames of a log segment; 0: merging is left to a checkpoint
-  uint64_t lock_max_attempts = 10;             // of a lease store on the network
-  uint64_t lock_expiration_s = 0;              // of a lease that is not renewed; 0: the store's default
+  uint64_t lock_max_attempts = 10;             // of a lease store whose records expire
+  uint64_t lock_expiration_s = 10;             // of such a record that is not renewed
+  std::optional<Duration> lease_linger;        // how long an idle lease is kept; not set: the lease store's default
 };
 
 inline constexpr uint32_t kMaxAutocheckpoint_frames = 10'000'000;

@@ -22,7 +22,8 @@ TEST(SettingsTest, Defaults) {
   EXPECT_EQ(settings->timeout, std::chrono::seconds(5));
   EXPECT_EQ(settings->cache_mib, 16U);
   EXPECT_EQ(settings->lock_max_attempts, 10U);
-  EXPECT_EQ(settings->lock_expiration_s, 0U);
+  EXPECT_EQ(settings->lock_expiration_s, 10U);
+  EXPECT_FALSE(settings->lease_linger.has_value());
 }
 
 struct Case {
@@ -43,6 +44,7 @@ const std::vector<Case>& Cases() {
        {"0", "16385", "-1", "1.5", "x", "18446744073709551617", "1e2"}},
       {"lock_max_attempts", "SQLITE_LOCK_MAX_ATTEMPTS", {"1", "1000000"}, {"0", "1000001", "-5", "ten", "2.0"}},
       {"lock_expiration", "SQLITE_LOCK_EXPIRATION", {"1", "86400"}, {"0", "86401", "-1", "1m"}},
+      {"lease_linger_ms", "SQLITE_EFS_LEASE_LINGER_MS", {"0", "50", "10000"}, {"10001", "-1", "0.5", "50ms"}},
       {"lock_dynamodb_table", "SQLITE_LOCK_DYNAMODB_TABLE", {""}, {"table", " "}},
   };
   return cases;
@@ -81,13 +83,17 @@ TEST(SettingsTest, An_empty_variable_is_none_but_an_empty_parameter_is_wrong) {
 }
 
 TEST(SettingsTest, Values_arrive) {
-  const Result<Settings> settings =
-      Parse({{"timeout", "0.5"}, {"cache_mib", "7"}, {"lock_max_attempts", "3"}, {"lock_expiration", "60"}});
+  const Result<Settings> settings = Parse({{"timeout", "0.5"},
+                                           {"cache_mib", "7"},
+                                           {"lock_max_attempts", "3"},
+                                           {"lock_expiration", "60"},
+                                           {"lease_linger_ms", "0"}});
   ASSERT_TRUE(settings.ok());
   EXPECT_EQ(settings->timeout, std::chrono::milliseconds(500));
   EXPECT_EQ(settings->cache_mib, 7U);
   EXPECT_EQ(settings->lock_max_attempts, 3U);
   EXPECT_EQ(settings->lock_expiration_s, 60U);
+  EXPECT_EQ(settings->lease_linger, Duration::zero());
 }
 
 TEST(SettingsTest, Unknown_parameters_are_refused_and_sqlites_own_are_not) {

@@ -66,6 +66,16 @@ Result<Settings> SettingsOf(sqlite3_filename name) {
   return ParseSettings(parameters, &ReadEnvironment);
 }
 
+StoreOptions OptionsOf(const Settings& settings) {
+  StoreOptions options;
+  options.cache_bytes = settings.cache_mib << 20;
+  options.autocheckpoint_frames = settings.wal_autocheckpoint;
+  options.lease.expiration = std::chrono::seconds(settings.lock_expiration_s);
+  options.lease.max_attempts = settings.lock_max_attempts;
+  options.lease.linger = settings.lease_linger;
+  return options;
+}
+
 bool AsksForEngine(const Vfs& vfs, sqlite3_filename name) {
   const char* asked = sqlite3_uri_parameter(name, "vfs");
   return asked != nullptr && vfs.name == asked;
@@ -140,7 +150,7 @@ Status CheckWritable(FileSystem& files, const std::string& path) {
 }
 
 Result<std::shared_ptr<Database>> OpenDatabase(Vfs& vfs, const std::string& path, int flags, const Settings& settings) {
-  const StoreOptions options = {settings.cache_mib << 20, settings.wal_autocheckpoint};
+  const StoreOptions options = OptionsOf(settings);
   const Instant deadline = vfs.environment->clock.Now() + settings.timeout;
   EFS_RETURN_IF_ERROR(EnsureLiveInTime(vfs, path, flags, settings.timeout));
   Result<std::shared_ptr<Database>> database = vfs.registry().Open(path, options);

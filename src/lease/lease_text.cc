@@ -1,0 +1,50 @@
+#include "lease/lease_text.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <ctime>
+#include <fstream>
+
+namespace sqlite_efs {
+namespace {
+
+constexpr size_t kHolderText_bytes = 200;
+
+}  // namespace
+
+std::string DescribeThisProcess() {
+  std::array<char, 256> host = {};
+  if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '?';
+  std::string program;
+  std::ifstream("/proc/self/comm") >> program;
+  std::string text = std::string(host.data()) + ", process " + std::to_string(::getpid()) + " (" + program + ")";
+  text.resize(std::min(text.size(), kHolderText_bytes));
+  return text;
+}
+
+std::string DescribeHolder(const LeaseRecord& record) {
+  if (record.lock_id.empty()) return "";
+  if (record.expires_at_ms == 0) return " by " + record.holder;
+  return " by " + record.holder + ", since " + WallTime(record.since_ms) + " and until " +
+         WallTime(record.expires_at_ms) + " if that is not renewed,";
+}
+
+std::string Seconds(Duration duration) {
+  std::array<char, 32> text;
+  std::snprintf(text.data(), text.size(), "%.3g", std::chrono::duration<double>(duration).count());
+  return text.data();
+}
+
+std::string WallTime(int64_t ms) {
+  const std::time_t seconds = ms / 1000;
+  std::tm parts = {};
+  std::array<char, 32> text;
+  if (::gmtime_r(&seconds, &parts) == nullptr) return "?";
+  text[std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)] = '\0';
+  return text.data();
+}
+
+}  // namespace sqlite_efs

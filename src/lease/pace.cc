@@ -1,0 +1,39 @@
+#include "lease/pace.h"
+
+#include <algorithm>
+
+namespace sqlite_efs {
+namespace {
+
+// Of a holder that may be replaced at once: the store decides by its own view of the record.
+constexpr Duration kShortestWait = std::chrono::milliseconds(1);
+
+}  // namespace
+
+Duration Pace::Jittered(Duration longest) {
+  bound_ = std::min(bound_, longest);
+  const auto wait = std::uniform_int_distribution<int64_t>(0, bound_.count())(random_);
+  bound_ *= 2;
+  return Duration(wait);
+}
+
+std::optional<Duration> Pace::Next(Instant now, bool next_in_turn, std::optional<Duration> until_takeover) {
+  const Duration left = deadline_ - now;
+  const bool counted = limits_.max_attempts != 0 && !next_in_turn;
+  if (counted) at_this_state_++;
+  const uint64_t more = counted ? limits_.max_attempts - std::min(at_this_state_, limits_.max_attempts) : 0;
+  if (left <= Duration::zero() || (counted && more == 0)) return std::nullopt;
+  Duration wait = left;  // the last attempt is made at the deadline
+  if (next_in_turn) {
+    wait = Jittered(limits_.longest_wait_of_next);
+  } else if (!counted) {
+    wait = Jittered(limits_.longest_wait);
+  } else if (more > 1) {
+    // The mean of a jittered wait is half its bound.
+    wait = Jittered(std::max(limits_.longest_wait, 2 * left / static_cast<int64_t>(more)));
+  }
+  if (until_takeover) wait = std::min(wait, std::max(*until_takeover, kShortestWait));
+  return std::min(wait, left);
+}
+
+}  // namespace sqlite_efs
