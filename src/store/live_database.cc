@@ -10,7 +10,7 @@ Result<std::shared_ptr<LiveDatabase>> LiveDatabase::Open(const Environment& envi
                                                          const StoreOptions& options, std::unique_ptr<Lease> lease) {
   std::shared_ptr<LiveDatabase> live(new LiveDatabase(environment, layout));
   EFS_ASSIGN_OR_RETURN(live->files_, environment.files.Pin(layout.directory()));
-  EFS_ASSIGN_OR_RETURN(live->id_, ReadDatabaseId(live->files(), layout));
+  EFS_RETURN_IF_ERROR(live->ReadId());
   if (!lease) {
     EFS_ASSIGN_OR_RETURN(const FileAttributes base, environment.files.Stat(layout.base()));
     lease = NewLease(environment, options.lease, layout, layout, SegmentMode(base.mode), live->id_);
@@ -29,6 +29,18 @@ Result<std::shared_ptr<LiveDatabase>> LiveDatabase::Open(const Environment& envi
   live->merger_ = std::make_unique<Merger>(environment, live->files(), live->layout_, *live->log_);
   live->lease_ = std::move(lease);
   return live;
+}
+
+Status LiveDatabase::ReadId() {
+  Result<std::string> id = ReadDatabaseId(files(), layout_);
+  if (id.ok()) {
+    id_ = std::move(*id);
+    return {};
+  }
+  // It may be missing because the log has ended and is being removed.
+  EFS_ASSIGN_OR_RETURN(const std::vector<std::string> names, files().List(layout_.directory()));
+  EFS_ASSIGN_OR_RETURN(const bool ended, HasEnded(files(), layout_, names));
+  return ended ? Status(StatusCode::kStale, layout_.base() + " was detached; open it anew") : id.status();
 }
 
 Status LiveDatabase::OpenLog(const LogListing& listing) {

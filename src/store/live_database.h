@@ -77,6 +77,7 @@ class LiveDatabase {
 
  private:
   LiveDatabase(const Environment& environment, Layout layout) : environment_(environment), layout_(std::move(layout)) {}
+  Status ReadId();
   Status OpenLog(const LogListing& listing);
   Status BeforeDrop(const std::vector<std::shared_ptr<Segment>>& segments);
   Status CheckComplete(const CleanRelease& left) const;

@@ -13,6 +13,8 @@ constexpr Duration kAttributeTick = std::chrono::milliseconds(50);
 // How long a reader that may not write waits for somebody to finish a seal.
 constexpr Duration kSuccessorTimeout = std::chrono::seconds(5);
 constexpr Duration kBirth = std::chrono::milliseconds(50);
+// How long a reader leaves a seal to whoever has begun it: most are finished in a moment, and one may be a detach.
+constexpr Duration kPatience = std::chrono::milliseconds(100);
 constexpr Duration kSuccessorPoll = std::chrono::milliseconds(5);
 // More generations than this cannot come and go during one look.
 constexpr int kMaxGenerations = 1000;
@@ -152,9 +154,11 @@ bool Log::BecomesLive(const Segment& segment) const {
 }
 
 Result<LogListing> Log::WaitForSuccessorLocked(Segment& ended) {
-  const Instant deadline = clock_.Now() + kSuccessorTimeout;
+  const Instant begun = clock_.Now();
+  const Instant deadline = begun + kSuccessorTimeout;
   while (true) {
-    const Result<bool> made = Seal(files_, layout_, ended, EndOf(ended), Successor::kHelpers);
+    Result<bool> made = false;
+    if (clock_.Now() - begun >= kPatience) made = Seal(files_, layout_, ended, EndOf(ended), Successor::kHelpers);
     if (made.ok() && *made) seals_++;
     // A listing, because a look-up of the name itself could leave "missing" in the name cache for half a minute.
     EFS_ASSIGN_OR_RETURN(LogListing listing, ListLog(files_, layout_));

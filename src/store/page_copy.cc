@@ -55,11 +55,14 @@ Result<bool> PageCopy::CopyPiece(size_t max_pages) {
   }
   const size_t stop = std::min(pages_.size(), done_ + max_pages);
   while (status.ok() && done_ < stop) status = CopyRun(stop - done_);
-  if (status.ok() && done_ == pages_.size()) status = Finish();
-  // On a full disk what the base has grown by is needed elsewhere; all of that is in the log.
+  const bool last = done_ == pages_.size();
+  if (status.ok() && last && (stop > 1 || size_before_bytes_ < size_after_bytes_)) status = base_.Sync();
+  // On a full disk what the base has grown by is needed elsewhere; all of that is in the log, and page 1, which would
+  // speak of it, is not written yet.
   if (status.Is(StatusCode::kFull) && size_before_bytes_ < size_after_bytes_) (void)base_.Truncate(size_before_bytes_);
+  if (status.ok() && last) status = Finish();
   if (!status.ok()) return status;
-  return done_ == pages_.size();
+  return last;
 }
 
 // Copies pages that lie side by side in the base, with one write.
@@ -80,8 +83,8 @@ Status PageCopy::CopyRun(size_t max_pages) {
   return {};
 }
 
+// All other pages are durable.
 Status PageCopy::Finish() {
-  if (pages_.size() > 1 || size_before_bytes_ < size_after_bytes_) EFS_RETURN_IF_ERROR(base_.Sync());
   EFS_RETURN_IF_ERROR(CopyFirstPage());
   EFS_RETURN_IF_ERROR(base_.Sync());
   if (size_before_bytes_ <= size_after_bytes_) return {};
