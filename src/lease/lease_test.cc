@@ -381,9 +381,9 @@ TEST_F(LeaseTest, A_short_tenure_has_no_heartbeat) {
   ASSERT_TRUE(Take(host_, *lease).ok());
   host_.clock.Advance(kExpiration / 3 - milliseconds(1));
   ASSERT_TRUE(lease->Release(clean_).ok());
+  EXPECT_EQ(host_.clock.alarms_set(), 0U);
   host_.clock.Advance(minutes(1));
   EXPECT_EQ(count(LeaseOp::kRenew), 0U);
-  EXPECT_EQ(host_.clock.alarms_set(), 0U);
 }
 
 TEST_F(LeaseTest, The_lease_is_renewed_every_third_of_it) {
@@ -486,18 +486,22 @@ TEST_F(LeaseTest, A_heartbeat_after_a_freeze_does_no_harm) {
 }
 
 TEST_F(LeaseTest, A_release_waits_for_a_renewal_that_is_under_way) {
-  const std::unique_ptr<Alarm> go = NewThreadAlarm();
   std::atomic<bool> renewing = false;
   item_.before = [&](LeaseOp op) {
     if (op != LeaseOp::kRenew) return;
     renewing = true;
     SystemClock().Sleep(milliseconds(100));  // for the release to come in between, if it can
   };
-  host_.options.expiration = milliseconds(30);
+  host_.options.expiration = milliseconds(90);
   const auto lease = std::make_unique<Lease>(item_.NewStore(SystemClock()), SystemClock(), NewThreadAlarm(),
                                              host_.options, kId, "/data/db.sqlite3");
-  ASSERT_TRUE(lease->Acquire(SystemClock().Now()).ok());
-  while (!renewing) SystemClock().Sleep(milliseconds(1));
+  while (!renewing) {
+    if (!lease->held()) {  // at first, and when the heartbeat was too late on a slow machine
+      (void)lease->Release(std::nullopt);
+      ASSERT_TRUE(lease->Acquire(SystemClock().Now() + seconds(60)).ok());
+    }
+    SystemClock().Sleep(milliseconds(1));
+  }
   ASSERT_TRUE(lease->Release(clean_).ok());
   EXPECT_FALSE(item_.overlapped);
   EXPECT_FALSE(lease->active());
