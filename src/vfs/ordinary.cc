@@ -93,6 +93,15 @@ Result<std::unique_ptr<File>> LockNormalized(FileSystem& files, const Layout& la
                       "again");
 }
 
+Status MakeLive(FileSystem& files, const Layout& layout, const char* stock_vfs) {
+  EFS_RETURN_IF_ERROR(Normalize(layout.base(), stock_vfs));
+  EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> lock, LockNormalized(files, layout));
+  EFS_ASSIGN_OR_RETURN(const std::unique_ptr<BaseFile> base, BaseFile::Open(files, layout.base()));
+  EFS_RETURN_IF_ERROR(CreateLogDirectory(files, layout, base->page_size(), nullptr));
+  (void)files.Remove(layout.base() + "-shm");  // of a stock SQLite that died; nothing reads it any more
+  return {};
+}
+
 }  // namespace
 
 Status CheckNoJournal(FileSystem& files, const std::string& path) {
@@ -109,18 +118,14 @@ Status AttachDatabase(FileSystem& files, const std::string& path, const char* st
   const Layout layout(path);
   EFS_RETURN_IF_ERROR(CheckAttachable(files, layout));
   EFS_RETURN_IF_ERROR(CheckWalFile(files, layout));
-  const Status normalized = Normalize(path, stock_vfs);
-  if (!normalized.ok()) return IsLive(files, path) ? Status() : normalized;  // somebody else made it live meanwhile
-  const Result<std::unique_ptr<File>> lock = LockNormalized(files, layout);
-  if (!lock.ok()) return IsLive(files, path) ? Status() : lock.status();
-  EFS_ASSIGN_OR_RETURN(const std::unique_ptr<BaseFile> base, BaseFile::Open(files, path));
-  const Status created = CreateLogDirectory(files, layout, base->page_size(), nullptr);
-  if (created.ok()) (void)files.Remove(path + "-shm");  // of a stock SQLite that died; nothing reads it any more
-  if (created.ok() || (created.Is(StatusCode::kExists) && IsLive(files, path))) return {};
-  if (created.Is(StatusCode::kExists) || created.Is(StatusCode::kNotFound)) {
-    return Status::Busy(path + " cannot be made live: another program opened it meanwhile (" + created.message() + ")");
+  const Status made = MakeLive(files, layout, stock_vfs);
+  // Who came second finds it live by now; but an error of the disk stays one.
+  const bool second = !made.ok() && !made.Is(StatusCode::kIoError);
+  if (second && IsLive(files, path)) return {};
+  if (made.Is(StatusCode::kExists) || made.Is(StatusCode::kNotFound)) {
+    return Status::Busy(path + " cannot be made live: another program opened it meanwhile (" + made.message() + ")");
   }
-  return created;
+  return made;
 }
 
 }  // namespace sqlite_efs

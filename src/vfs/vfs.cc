@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "store/detach.h"
+#include "store/layout.h"
 #include "vfs/errors.h"
 #include "vfs/journal_file.h"
 #include "vfs/live_file.h"
