@@ -36,7 +36,7 @@ Status CheckPermissions(FileSystem& files, const std::string& path) {
 Status AttachPatiently(const Context& context, const std::string& path, Duration timeout) {
   const Instant deadline = SystemClock().Now() + timeout;
   while (true) {
-    Status status = AttachDatabase(PosixFileSystem(), path, context.stock_vfs.c_str());
+    Status status = AttachDatabase(SystemEnvironment(), path, context.stock_vfs.c_str());
     if (!status.Is(StatusCode::kBusy) || SystemClock().Now() >= deadline) return status;
     SystemClock().Sleep(kBusyPoll);
   }

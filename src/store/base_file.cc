@@ -11,6 +11,7 @@ constexpr uint32_t kUtf8 = 1;
 constexpr uint32_t kSchemaFormat = 4;
 constexpr std::byte kLeafTablePage{0x0d};
 constexpr int kMaxHeaderReads = 4;
+constexpr int kMaxStamps = 20;
 
 bool HasMagic(Bytes header) { return std::memcmp(header.data(), kMagic, sizeof kMagic) == 0; }
 
@@ -66,6 +67,17 @@ Result<uint32_t> BaseFile::PageCount() const {
   if (stated != 0) return stated;
   EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, file_->Look());
   return static_cast<uint32_t>(attributes.size / page_size_);
+}
+
+Status StampBase(File& base, Clock& clock, Duration tick) {
+  for (int i = 0; i < kMaxStamps; i++) {
+    EFS_ASSIGN_OR_RETURN(const FileAttributes before, base.Look());
+    EFS_RETURN_IF_ERROR(base.Touch());
+    EFS_ASSIGN_OR_RETURN(const FileAttributes after, base.Look());
+    if (after.mtime_ns - before.mtime_ns >= tick.count()) return {};
+    clock.Sleep(2 * tick);
+  }
+  return Status::IoError("the file server of " + base.path() + " gives it no new time stamps; its clock stands still");
 }
 
 std::vector<std::byte> EmptyDatabasePage(uint32_t page_size) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "os/clock.h"
 #include "os/file_system.h"
 #include "store/wal_format.h"
 
@@ -51,6 +52,11 @@ class BaseFile {
   std::unique_ptr<File> file_;
   uint32_t page_size_ = 0;
 };
+
+// Gives the base a time stamp that it had at no moment when it was being written to, waiting for the file server's
+// clock to tick. Every host's system validates the pages that it has cached of the base by its attributes, and two
+// changes within a tick look the same. The caller keeps others from writing. kIoError if that clock stands still.
+Status StampBase(File& base, Clock& clock, Duration tick);
 
 // The first page of an empty database with pages of that size, marked as being in WAL mode.
 std::vector<std::byte> EmptyDatabasePage(uint32_t page_size);

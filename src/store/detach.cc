@@ -51,6 +51,7 @@ Status RemoveLog(const Environment& environment, FileSystem& pinned, const Layou
     EFS_RETURN_IF_ERROR(segment->ChangeMode(MergingMode(attributes.mode)));
   }
   EFS_RETURN_IF_ERROR(SetRollbackMode(base));
+  EFS_RETURN_IF_ERROR(StampBase(base, environment.clock, environment.merge.tick));
   for (const std::string& name : names) {
     if (name != last) EFS_RETURN_IF_ERROR(pinned.Remove(layout.directory() + "/" + name));
   }

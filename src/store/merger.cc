@@ -251,8 +251,7 @@ Result<Merger::Outcome> Merger::RemoveLocked(const LogListing& listing, SegmentN
   return Outcome::kProgress;
 }
 
-// Gives the base a time stamp that it had at no moment when it was being written to. Every host's system validates the
-// pages that it has cached of the base by its attributes, and two changes within a tick look the same.
+// One attempt of what StampBase() does: nobody waits for the clock after a commit.
 Result<bool> Merger::StampLocked() {
   const Duration tick = environment_.merge.tick;
   const Instant now = environment_.clock.Now();

@@ -93,10 +93,12 @@ Result<std::unique_ptr<File>> LockNormalized(FileSystem& files, const Layout& la
                       "again");
 }
 
-Status MakeLive(FileSystem& files, const Layout& layout, const char* stock_vfs) {
+Status MakeLive(const Environment& environment, const Layout& layout, const char* stock_vfs) {
+  FileSystem& files = environment.files;
   EFS_RETURN_IF_ERROR(Normalize(layout.base(), stock_vfs));
   EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> lock, LockNormalized(files, layout));
   EFS_ASSIGN_OR_RETURN(const std::unique_ptr<BaseFile> base, BaseFile::Open(files, layout.base()));
+  EFS_RETURN_IF_ERROR(StampBase(*lock, environment.clock, environment.merge.tick));
   EFS_RETURN_IF_ERROR(CreateLogDirectory(files, layout, base->page_size(), nullptr));
   (void)files.Remove(layout.base() + "-shm");  // of a stock SQLite that died; nothing reads it any more
   return {};
@@ -114,11 +116,12 @@ Status CheckNoJournal(FileSystem& files, const std::string& path) {
                           ": stock SQLite would play it back into the database and damage it; move it away");
 }
 
-Status AttachDatabase(FileSystem& files, const std::string& path, const char* stock_vfs) {
+Status AttachDatabase(const Environment& environment, const std::string& path, const char* stock_vfs) {
+  FileSystem& files = environment.files;
   const Layout layout(path);
   EFS_RETURN_IF_ERROR(CheckAttachable(files, layout));
   EFS_RETURN_IF_ERROR(CheckWalFile(files, layout));
-  const Status made = MakeLive(files, layout, stock_vfs);
+  const Status made = MakeLive(environment, layout, stock_vfs);
   // Who came second finds it live by now; but an error of the disk stays one.
   const bool second = !made.ok() && !made.Is(StatusCode::kIoError);
   if (second && IsLive(files, path)) return {};

@@ -124,7 +124,7 @@ Status EnsureLive(Vfs& vfs, const std::string& path, int flags) {
                             " is an ordinary database, and making it live needs permission to write to it and "
                             "to its directory; grant it once, or open it without vfs=efs to read it");
   }
-  return AttachDatabase(files, path, vfs.stock->zName);
+  return AttachDatabase(*vfs.environment, path, vfs.stock->zName);
 }
 
 // A site's first start meets an attach by another of its processes, or stock SQLite for a moment: that is waited for.
