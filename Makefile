@@ -20,7 +20,7 @@ demo: build ## build, then serve the polls site on http://127.0.0.1:8000
 
 .PHONY: test
 test: build ## all tests but the slow ones
-	@scripts/setup test
+	@scripts/setup test fuzz
 	@$(VENV)/python scripts/run-tests
 
 .PHONY: test-unit test-asan test-tsan test-python test-slow
@@ -32,6 +32,11 @@ test-slow: build ## the tests under tests/ that take minutes each
 test-unit test-asan test-tsan test-python test-slow:
 	@scripts/setup test
 	@$(VENV)/python scripts/run-tests $(@:test-%=%)
+
+.PHONY: fuzz
+fuzz: build ## the fuzzers, each for FUZZ_SECONDS=60
+	@scripts/setup test fuzz
+	@$(VENV)/python scripts/run-tests fuzz
 
 .PHONY: test-django-full
 test-django-full: build ## every test of Django's own, on the stock backend and on ours, compared
@@ -50,4 +55,4 @@ format: ## put every file into the project's format
 
 .PHONY: clean
 clean: ## remove what was built (.venv/ stays)
-	rm -rf build build-asan build-tsan .cache .ruff_cache .pytest_cache
+	rm -rf build build-asan build-tsan build-fuzz .cache .ruff_cache .pytest_cache

@@ -56,6 +56,9 @@ function(efs_configure target)
       -O1 -g1 -fsanitize=${EFS_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
     target_link_options(${target} PRIVATE -fsanitize=${EFS_SANITIZE})
   endif()
+  if(EFS_FUZZ)
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
 endfunction()
 
 # efs_configure_tests(<target>): what is used once and never measured is built fast: a test's own code is not optimised,

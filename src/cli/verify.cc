@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/progress_bar.h"
 #include "cli/sqlite_connection.h"
+#include "store/detach.h"
 #include "vfs/ordinary.h"
 #include "vfs/vfs.h"
 
@@ -34,11 +35,23 @@ ExitCode Report(const Context& context, const std::vector<std::string>& damages)
 // Damage of a kind that keeps SQLite from reading at all.
 bool IsDamage(const Status& status) { return status.Is(StatusCode::kCorrupt) || status.Is(StatusCode::kNotDatabase); }
 
+// A name by which stock SQLite reads the file alone, whatever lies beside it: https://www.sqlite.org/uri.html
+std::string ImmutableUri(const std::string& path) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    const bool special = c == '%' || c == '?' || c == '#';
+    uri += special ? (c == '%' ? "%25" : c == '?' ? "%3f" : "%23") : std::string(1, c);
+  }
+  return uri + "?immutable=1";
+}
+
 // PRAGMA integrity_check, through the engine or through stock SQLite.
-ExitCode CheckPages(const Context& context, const std::string& path, const std::string& vfs) {
+ExitCode CheckPages(const Context& context, const std::string& path, const std::string& vfs, bool immutable = false) {
   std::string pages;
   const auto check = [&]() -> Result<std::vector<std::string>> {
-    EFS_ASSIGN_OR_RETURN(SqliteConnection db, SqliteConnection::Open(path, vfs, SQLITE_OPEN_READONLY));
+    const std::string name = immutable ? ImmutableUri(path) : path;
+    const int flags = SQLITE_OPEN_READONLY | (immutable ? SQLITE_OPEN_URI : 0);
+    EFS_ASSIGN_OR_RETURN(SqliteConnection db, SqliteConnection::Open(name, vfs, flags));
     EFS_ASSIGN_OR_RETURN(pages, db.QueryOne("PRAGMA page_count"));
     return db.Query("PRAGMA integrity_check");
   };
@@ -71,12 +84,24 @@ ExitCode VerifyLive(const Context& context, const std::string& path) {
   return CheckPages(context, path, kVfsName);
 }
 
+// A detach was broken off when nothing but the removal of the log was left to do.
+ExitCode VerifyDetached(const Context& context, const std::string& path) {
+  context.out << "log    none: " << path << " was detached; whoever opens it next for writing removes what is left of "
+              << Layout(path).directory() << "/\n";
+  // Stock SQLite would take the directory for a WAL file that it cannot open.
+  return CheckPages(context, path, context.stock_vfs, /*immutable=*/true);
+}
+
 ExitCode Verify(const Context& context, const Options& options) {
   const Result<std::string> path = ResolveDatabase(options.database);
   if (!path.ok()) return context.Fail(path.status());
-  if (IsLive(PosixFileSystem(), *path)) return VerifyLive(context, *path);
-  context.out << "log    none: " << *path << " is an ordinary database\n";
-  return CheckPages(context, *path, context.stock_vfs);
+  if (!IsLive(PosixFileSystem(), *path)) {
+    context.out << "log    none: " << *path << " is an ordinary database\n";
+    return CheckPages(context, *path, context.stock_vfs);
+  }
+  const Result<bool> detached = IsDetached(PosixFileSystem(), Layout(*path));
+  if (!detached.ok()) return context.Fail(detached.status());
+  return *detached ? VerifyDetached(context, *path) : VerifyLive(context, *path);
 }
 
 }  // namespace

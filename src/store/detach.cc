@@ -143,19 +143,25 @@ Result<DetachReport> DetachDatabase(const Environment& environment, const std::s
   return Detachment(environment, layout, deadline, progress).Run();
 }
 
+Result<bool> IsDetached(FileSystem& files, const Layout& layout) {
+  EFS_ASSIGN_OR_RETURN(const std::vector<std::string> names, files.List(layout.directory()));
+  EFS_ASSIGN_OR_RETURN(const bool ended, HasEnded(files, layout, names));
+  if (ended || !names.empty()) return ended;
+  // Empty because a detach has emptied it, or because somebody has lost the log: only then the header says WAL mode.
+  EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> base, files.Open(layout.base(), OpenMode::kRead));
+  return IsInRollbackMode(*base);
+}
+
 Status FinishDetach(const Environment& environment, const Layout& layout, Instant deadline) {
   const Result<std::unique_ptr<FileSystem>> pinned = environment.files.Pin(layout.directory());
   if (pinned.status().Is(StatusCode::kNotFound)) return {};
   EFS_RETURN_IF_ERROR(pinned.status());
-  EFS_ASSIGN_OR_RETURN(const std::vector<std::string> names, (*pinned)->List(layout.directory()));
-  EFS_ASSIGN_OR_RETURN(bool ended, HasEnded(**pinned, layout, names));
-  if (!ended && !names.empty()) return {};
+  EFS_ASSIGN_OR_RETURN(bool detached, IsDetached(**pinned, layout));
+  if (!detached) return {};
   EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> base, LockBase(environment, layout.base(), deadline));
-  if (names.empty()) {
-    // Empty because a detach has emptied it, or because somebody has lost the log: only then the header says WAL mode.
-    EFS_ASSIGN_OR_RETURN(ended, IsInRollbackMode(*base));
-    if (!ended) return {};
-  }
+  // The directory is pinned, but the file may have been attached again before it was locked.
+  EFS_ASSIGN_OR_RETURN(detached, IsDetached(**pinned, layout));
+  if (!detached) return {};
   const Status removed = RemoveLog(environment, **pinned, layout, *base);
   return removed.Is(StatusCode::kNotFound) ? Status() : removed;  // somebody else has finished it
 }

@@ -26,6 +26,10 @@ struct DetachReport {
 Result<DetachReport> DetachDatabase(const Environment& environment, const std::string& path, Duration timeout,
                                     const Progress& progress);
 
+// Whether a detach has ended the log, though a directory is left of it: the file is a whole and ordinary database then,
+// and FinishDetach() removes the directory.
+Result<bool> IsDetached(FileSystem& files, const Layout& layout);
+
 // Completes a detach that was broken off after it had ended the log: makes the header say rollback mode and removes the
 // log directory. Nothing happens if the log has not ended. kBusy at the deadline.
 Status FinishDetach(const Environment& environment, const Layout& layout, Instant deadline);

@@ -87,8 +87,8 @@ Status LiveDatabase::ReadPage(const LogPosition& at, PageNumber page, size_t off
   std::vector<std::byte> buffer(page_size());
   pages_from_log++;
   const Status read = location->segment->ReadPage(location->frame, buffer);
-  if (read.Is(
-          StatusCode::kStale)) {  // merged and removed: it is in the base, newer than what the caches may have of it
+  if (read.Is(StatusCode::kStale)) {
+    EFS_RETURN_IF_ERROR(CheckMerged(*location->segment));  // then what the base has is newer than what caches may have
     EFS_RETURN_IF_ERROR(base_->file().Look().status());
     cache_->DropBase({page});
     return ReadPageFromBase(at, page, offset, out);
@@ -97,6 +97,13 @@ Status LiveDatabase::ReadPage(const LogPosition& at, PageNumber page, size_t off
   cache_->PutFrame(segment, location->frame, buffer);
   std::memcpy(out.data(), buffer.data() + offset, out.size());
   return {};
+}
+
+// A server may call a file stale that is still there. Only a listing tells that the segment was merged.
+Status LiveDatabase::CheckMerged(const Segment& segment) {
+  EFS_ASSIGN_OR_RETURN(const LogListing listing, ListLog(files(), layout_));
+  if (segment.number() < listing.segments.front()) return {};
+  return Status::IoError("cannot read " + segment.path() + ": the file server calls it stale, but it is still there");
 }
 
 Status LiveDatabase::ReadPageFromBase(const LogPosition& at, PageNumber page, size_t offset, MutableBytes out) {

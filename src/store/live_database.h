@@ -82,6 +82,7 @@ class LiveDatabase {
   Status BeforeDrop(const std::vector<std::shared_ptr<Segment>>& segments);
   Status CheckComplete(const CleanRelease& left) const;
   Status Join(const CleanRelease& previous);
+  Status CheckMerged(const Segment& segment);
   Status ReadPageFromBase(const LogPosition& at, PageNumber page, size_t offset, MutableBytes out);
   Status OwnNewSegment(Instant deadline);
 

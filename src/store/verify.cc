@@ -92,8 +92,9 @@ Result<bool> CommitsFollow(const OnDisk& segment, Frames& frames, std::vector<st
   bool commit_passed = false;
   bool first = true;
   std::vector<std::byte> frame = std::move(bad);
-  while (HasSalts(header, frame, first ? 1 : 0)) {
-    commit_passed = commit_passed || ReadBigEndian32(frame.data() + 4) != 0;
+  while (first || HasSalts(header, frame, 0)) {  // the first one may be damaged beyond recognition
+    const bool has_salts = HasSalts(header, frame, first ? 1 : 0);
+    commit_passed = commit_passed || (has_salts && ReadBigEndian32(frame.data() + 4) != 0);
     WalChecksum stated = StatedChecksum(frame);
     WalChecksum computed = before.Extended(Bytes(frame).first(8)).Extended(Bytes(frame).subspan(kFrameHeaderSize));
     before = stated;

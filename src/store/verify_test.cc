@@ -147,6 +147,19 @@ TEST_F(Verify, Finds_a_changed_byte_that_later_commits_follow) {
   EXPECT_LE(missed, 1U);
 }
 
+TEST_F(Verify, Finds_a_frame_that_is_damaged_beyond_recognition) {
+  std::filesystem::remove(layout().lease());
+  const std::string file = layout().segment({3});
+  {
+    std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
+    bytes.seekp(kWalHeaderSize);
+    bytes << std::string(kFrameSize, '\0');
+  }
+  const std::vector<std::string> damages = Damages();
+  ASSERT_FALSE(damages.empty());
+  EXPECT_EQ(damages.front().find("frame 1 of log segment " + file), 0U) << damages.front();
+}
+
 TEST_F(Verify, Takes_an_unfinished_commit_for_no_damage) {
   std::filesystem::remove(layout().lease());
   // The last commit, of one frame, is torn.

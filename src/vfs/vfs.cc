@@ -156,7 +156,9 @@ Result<std::shared_ptr<Database>> OpenDatabase(Vfs& vfs, const std::string& path
   EFS_RETURN_IF_ERROR(EnsureLiveInTime(vfs, path, flags, settings.timeout));
   Result<std::shared_ptr<Database>> database = vfs.registry().Open(path, options);
   // A detach was broken off after it had ended the log: what is left of it is removed, and the file goes live again.
-  if (!database.status().Is(StatusCode::kStale) || (flags & SQLITE_OPEN_READWRITE) == 0) return database;
+  if (database.ok() || (flags & SQLITE_OPEN_READWRITE) == 0) return database;
+  const Result<bool> detached = IsDetached(vfs.environment->files, Layout(path));
+  if (!database.status().Is(StatusCode::kStale) && !(detached.ok() && *detached)) return database;
   EFS_RETURN_IF_ERROR(FinishDetach(*vfs.environment, Layout(path), deadline));
   EFS_RETURN_IF_ERROR(EnsureLiveInTime(vfs, path, flags, deadline - vfs.environment->clock.Now()));
   return vfs.registry().Open(path, options);

@@ -122,6 +122,14 @@ int ErrnoOf(FaultKind kind) {
 
 void SetPlan(FaultPlan* shared) { plan = shared; }
 
+struct timespec ServerTime() {
+  constexpr int64_t kSecond_ns = 1'000'000'000;
+  struct timespec now = {};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  const int64_t ahead = now.tv_nsec + plan->skipped_ns.load();
+  return {now.tv_sec + ahead / kSecond_ns, ahead % kSecond_ns};
+}
+
 FaultKind KindOfFault() { return plan->kind; }
 
 bool IsOurs(int fd) { return fd >= 0 && fd < kMaxDescriptors && ours[fd].load(std::memory_order_relaxed); }

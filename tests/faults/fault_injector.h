@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include <cerrno>
 #include <csignal>
@@ -27,6 +28,9 @@ void NoteDescriptor(int fd, bool is_ours);
 
 // Counts a call on such a file; whether it is one that goes wrong. `path` may be null.
 bool Hits(const char* name, uint32_t call, int fd, const char* path);
+
+// The file server's time.
+struct timespec ServerTime();
 
 // The kind of the plan's fault, for a call that goes wrong.
 FaultKind KindOfFault();

@@ -34,6 +34,8 @@ struct FaultPlan {
   uint32_t at;      // the first call to which the kind applies, from this one on, counted from 1
   bool persistent;  // and every one after it
 
+  std::atomic<int64_t> skipped_ns;  // by which the file server's clock is ahead
+
   std::atomic<bool> armed;      // calls count, and may fail
   std::atomic<uint32_t> calls;  // that have counted
   std::atomic<uint32_t> hit;    // the first call that went wrong; 0: none did

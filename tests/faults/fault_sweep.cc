@@ -75,12 +75,13 @@ class Sweep {
     plan.kind = kind_;
     plan.at = at;
     plan.persistent = persistent_;
+    plan.skipped_ns = 0;
     plan.calls = 0;
     plan.hit = 0;
     plan.what[0] = '\0';
     shared_->ledger = {};
     shared_->ledger.answers[0] = Answer::kAcknowledged;
-    const Scenario scenario = {place / "db", &shared_->ledger, !persistent_};
+    const Scenario scenario = {place / "db", &shared_->ledger, &plan.skipped_ns};
     RunWithFaults(scenario);
     Child("a fresh process", [&] { scenario.Checker(); });
     Child("the last process", [&] { scenario.LastOne(); });

@@ -2,13 +2,13 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <sstream>
-#include <thread>
 
 #include "cli/cli.h"
 #include "lease/embedded_lease_store.h"
@@ -23,19 +23,17 @@ using testing::SqliteDatabase;
 
 constexpr size_t kSpill_bytes = size_t{24} << 10;
 constexpr Duration kPatience = std::chrono::seconds(2);
-constexpr int kHurry = 10;  // time passes that much faster while the engine waits
+constexpr Duration kShortestSleep = std::chrono::milliseconds(50);  // a busy machine's
 constexpr int kAttempts = 2;
 
-// Real time, and what was slept in a hurry.
-class HurryingClock final : public Clock {
+// Real time, and what was skipped instead of slept.
+class SkippingClock final : public Clock {
  public:
-  explicit HurryingClock(bool waits) : waits_(waits) {}
-  Instant Now() override { return SystemClock().Now() + Duration(skipped_.load()); }
+  explicit SkippingClock(std::atomic<int64_t>& skipped_ns) : skipped_ns_(skipped_ns) {}
+  Instant Now() override { return SystemClock().Now() + Duration(skipped_ns_.load()); }
   int64_t WallTime_ms() override { return SystemClock().WallTime_ms(); }
   void Sleep(Duration duration) override {
-    const Duration real = waits_ ? duration / kHurry : Duration::zero();
-    if (real > Duration::zero()) std::this_thread::sleep_for(real);
-    if (duration > real) skipped_ += (duration - real).count();
+    if (duration > Duration::zero()) skipped_ns_ += std::max(duration, kShortestSleep).count();
   }
   bool Wait(std::condition_variable& changed, std::unique_lock<std::mutex>& lock, Duration timeout,
             const std::function<bool()>& ready) override {
@@ -43,19 +41,21 @@ class HurryingClock final : public Clock {
   }
 
  private:
-  const bool waits_;
-  std::atomic<int64_t> skipped_{0};
+  std::atomic<int64_t>& skipped_ns_;
 };
 
 // Of this process, for ever.
 const Environment& EnvironmentOf(const Scenario& scenario) {
-  static HurryingClock clock(scenario.waits);
+  static SkippingClock clock(*scenario.skipped_ns);
   static const Environment environment = {
-      PosixFileSystem(), clock, &NewThreadAlarm,
+      PosixFileSystem(),
+      clock,
+      &NewThreadAlarm,
       [](const Layout& layout, const Layout& prepared, uint32_t permissions) -> std::unique_ptr<LeaseStore> {
         return std::make_unique<EmbeddedLeaseStore>(PosixFileSystem(), layout.lease(), permissions, prepared.lease());
       },
-      kSpill_bytes};
+      kSpill_bytes,
+      {}};
   static const int registered = RegisterVfs(environment, false);
   if (registered != SQLITE_OK) std::abort();
   return environment;
@@ -148,12 +148,12 @@ class Program {
   SqliteDatabase db_;
 };
 
-void RequireOk(const Scenario& scenario, const char* command) {
-  const char* const arguments[] = {"sqlite-efs", command, scenario.database.c_str()};
+void Verify(const Scenario& scenario) {
+  const std::array<const char*, 3> arguments = {"sqlite-efs", "verify", scenario.database.c_str()};
   std::ostringstream out;
   std::ostringstream errors;
-  const int code = cli::Run(3, arguments, out, errors);
-  if (code != 0) scenario.ledger->Complain(std::string("sqlite-efs ") + command + ": " + errors.str());
+  const int code = cli::Run(arguments.size(), arguments.data(), out, errors);
+  if (code != 0) scenario.ledger->Complain("sqlite-efs verify: " + errors.str());
 }
 
 }  // namespace
@@ -212,13 +212,13 @@ void Scenario::Bystander() const {
 
 void Scenario::Checker() const {
   // An ordinary file with a hot journal is not for a command that changes nothing.
-  if (std::filesystem::exists(database + "-wal")) RequireOk(*this, "verify");
+  if (std::filesystem::exists(database + "-wal")) Verify(*this);
   Program program(*this, "a fresh process");
   if (!program.Open()) return program.Complain("cannot open");
   program.Read();
   if (!program.Write(10)) program.Complain("cannot write");
   program.Read();
-  RequireOk(*this, "verify");
+  Verify(*this);
 }
 
 void Scenario::LastOne() const {
@@ -227,7 +227,8 @@ void Scenario::LastOne() const {
     if (!program.Open()) return program.Complain("cannot open");
     if (!program.Write(11)) program.Complain("cannot write");
   }
-  RequireOk(*this, "detach");
+  const Result<DetachReport> report = DetachDatabase(EnvironmentOf(*this), database, kPatience, {});
+  if (!report.ok()) ledger->Complain("detach: " + report.status().message());
   if (std::filesystem::exists(database + "-wal")) ledger->Complain("there is a log directory after the detach");
   SqliteDatabase stock(database, testing::kStockVfs);
   const std::string check = stock.Query("PRAGMA integrity_check");

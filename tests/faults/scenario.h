@@ -2,6 +2,7 @@
 #define SQLITE_EFS_TESTS_FAULTS_SCENARIO_H_
 
 #include <array>
+#include <atomic>
 #include <string>
 
 #include "ledger.h"
@@ -13,7 +14,7 @@ namespace sqlite_efs::faults {
 struct Scenario {
   std::string database;  // its path
   Ledger* ledger;
-  bool waits;  // whether time passes while the engine waits; without a second process there is nothing to wait for
+  std::atomic<int64_t>* skipped_ns;  // of time, by all processes: nobody waits for a process that does something else
 
   void FirstWriter() const;   // attaches, writes, and is killed in a transaction
   void SecondWriter() const;  // takes over, writes, merges

@@ -1,5 +1,5 @@
-// Preloaded into a process (LD_PRELOAD): counts its steps, the calls that change what lies on disk, and can kill or stop
-// it just before a chosen one. So a test kills where it means to, however fast or slow the machine is.
+// Preloaded into a process (LD_PRELOAD): counts its steps, the calls that change what lies on disk, and can kill or
+// stop it just before a chosen one. So a test kills where it means to, however fast or slow the machine is.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -44,23 +44,23 @@ __attribute__((destructor)) void TellSteps() {
 
 }  // namespace
 
-#define EFS_STEP(result, name, parameters, arguments)                \
-  extern "C" result name parameters {                                \
-    static auto* const real = Real<result parameters>(#name);        \
-    Step();                                                          \
-    return real arguments;                                           \
+#define EFS_STEP(result, name, parameters, arguments)         \
+  extern "C" result name parameters {                         \
+    static auto* const real = Real<result parameters>(#name); \
+    Step();                                                   \
+    return real arguments;                                    \
   }
 
 // Opening a file is a step if it may make one.
-#define EFS_OPEN(name, parameters, arguments)                        \
-  extern "C" int name parameters {                                   \
-    static auto* const real = Real<int parameters>(#name);           \
-    va_list rest;                                                    \
-    va_start(rest, flags);                                           \
+#define EFS_OPEN(name, parameters, arguments)                              \
+  extern "C" int name parameters {                                         \
+    static auto* const real = Real<int parameters>(#name);                 \
+    va_list rest;                                                          \
+    va_start(rest, flags);                                                 \
     const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(rest, mode_t) : 0; \
-    va_end(rest);                                                    \
-    if ((flags & O_CREAT) != 0) Step();                              \
-    return real arguments;                                           \
+    va_end(rest);                                                          \
+    if ((flags & O_CREAT) != 0) Step();                                    \
+    return real arguments;                                                 \
   }
 
 extern "C" long efs_steps_done() { return steps; }
