@@ -38,7 +38,7 @@ auto Call(Process& process, Op op, const std::string& path, bool remote, const E
   }
   if (verdict.outcome == Verdict::Outcome::kFails) return Misfortune(op, path, verdict.detail);
   auto result = effect(verdict);
-  world.Note(process, op, path, 0, 0, CodeOf(result));
+  world.Note(process, op, path, CodeOf(result));
   world.Travel(process, remote, verdict.delay_after);
   if (process.dead()) return Gone(path);
   if (verdict.outcome == Verdict::Outcome::kFailsAfter) return Misfortune(op, path, verdict.detail);

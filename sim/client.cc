@@ -7,6 +7,7 @@
 
 #include "sim/slots.h"
 #include "store/detach.h"
+#include "vfs/errors.h"
 
 namespace sqlite_efs::sim {
 namespace {
@@ -110,11 +111,10 @@ void Client::Failed(int rc, const char* where) {
     return;
   }
   counts_.errors++;
-  process_->world->Say("client %d: %s: %d %s", number_, where, rc, sql_ ? sqlite3_errmsg(sql_->get()) : "");
-  if (IsDamage(rc)) {
-    checker_.Fail(std::string("a client got ") + sqlite3_errstr(rc) + " (" + std::to_string(rc) + ") at " + where +
-                  (sql_ && sql_->get() != nullptr ? std::string(": ") + sqlite3_errmsg(sql_->get()) : ""));
-  }
+  const std::string what = "client " + std::to_string(number_) + " got " + std::to_string(rc) + " at " + where + ": " +
+                           (sql_ && sql_->get() != nullptr ? sqlite3_errmsg(sql_->get()) : "") + "; " + LastError();
+  process_->world->Say("%s", what.c_str());
+  if (IsDamage(rc)) checker_.Fail(what);
 }
 
 bool Client::Open() {

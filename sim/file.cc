@@ -49,6 +49,7 @@ Result<size_t> SimFile::ReadAt(uint64_t offset, MutableBytes out) {
   const bool cached = host().HasPages(state_.ino, offset, out.size());
   return Call(process_, Op::kRead, path_, !cached, [&](const Verdict&) -> Result<size_t> {
     if (!cached) EFS_RETURN_IF_ERROR(CheckHandle("read"));
+    process_.world->Detail(offset, out.size());
     return host().Read(state_.ino, offset, out);
   });
 }
@@ -64,6 +65,7 @@ Status SimFile::WriteAt(uint64_t offset, Bytes data) {
       [&](const Verdict& verdict) -> Status {
         if (!writable_) return Fail(EBADF, "write to");
         EFS_RETURN_IF_ERROR(CheckHandle("write to"));
+        process_.world->Detail(offset, data.size());
         const bool torn = verdict.outcome == Verdict::Outcome::kTorn;
         const Bytes part = torn ? data.first(verdict.detail % data.size()) : data;
         if (host().local()) {
@@ -131,6 +133,7 @@ Status SimFile::Truncate(uint64_t size) {
           host().Flush(state_.ino);
           EFS_RETURN_IF_ERROR(AwaitWrites());
         }
+        process_.world->Detail(size, 0);
         const int error = apply();
         host().Changed(state_.ino);
         return error == 0 ? Status() : Fail(error, "set the size of");
@@ -149,6 +152,7 @@ Result<FileAttributes> SimFile::Look() {
     const Inode& inode = server().Get(state_.ino);
     if (!host().local()) host().Revalidate(state_.ino);
     if (inode.is_directory) host().ForgetNames(state_.ino);
+    process_.world->Detail(inode.change, static_cast<uint64_t>(inode.mtime));
     return FileAttributes{1, inode.ino, inode.size, inode.links, inode.mode, inode.mtime, inode.is_directory};
   });
 }
@@ -174,6 +178,7 @@ Status SimFile::ChangeMode(uint32_t mode) {
       [&](const Verdict&) -> Status {
         EFS_RETURN_IF_ERROR(CheckHandle("change the mode of"));
         if (server().Get(state_.ino).owner != process_.user) return Fail(EPERM, "change the mode of");
+        process_.world->Detail(mode, 0);
         apply();
         host().Changed(state_.ino);
         return {};

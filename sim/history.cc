@@ -129,7 +129,8 @@ class History {
       if (!TakeSlot(process, settings_)) std::abort();
       for (Client* const client : group) {
         Scheduler::Get().Spawn(&process.actor, Scheduler::Get().now(), [this, &process, client, read_only] {
-          if (start_ == Start::kNew && !read_only) MakeDatabase(process);
+          if (start_ == Start::kNew && !tables_made_) read_only ? AwaitTables(process) : MakeDatabase(process);
+          if (!tables_made_ && start_ == Start::kNew && !process.dead()) return;
           client->Run(process);
           if (client->done()) return;
           const Time pause = static_cast<Time>(world_.latency.Below(kLongestRestart));
@@ -139,9 +140,13 @@ class History {
     });
   }
 
+  void AwaitTables(Process& process) {
+    for (int i = 0; i < 600 && !tables_made_ && !process.dead(); i++) Scheduler::Get().Sleep(200 * kMillisecond);
+  }
+
   // The first who gets so far makes the tables.
   void MakeDatabase(Process& process) {
-    for (int i = 0; i < 20 && !process.dead(); i++) {
+    for (int i = 0; i < 600 && !process.dead(); i++) {
       Sql sql;
       const std::string name = "file:" + PathOf(process, "/db") + "?vfs=" + VfsOf(process) + "&timeout=3";
       int rc = sql.Open(name, nullptr, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
@@ -152,7 +157,10 @@ class History {
       }
       if (rc == SQLITE_OK && !there && !MakeTables(sql)) rc = SQLITE_ERROR;
       if (rc == SQLITE_OK) rc = sql.Execute("COMMIT");
-      if (rc == SQLITE_OK) return;
+      if (rc == SQLITE_OK) {
+        tables_made_ = true;
+        return;
+      }
       sql.Close();
       Scheduler::Get().Sleep(200 * kMillisecond);
     }
@@ -206,6 +214,7 @@ class History {
   Settings settings_;
   bool local_ = false;
   Start start_ = Start::kLive;
+  bool tables_made_ = false;
   std::vector<std::unique_ptr<Client>> clients_;
 };
 

@@ -252,12 +252,14 @@ void Host::Send(Ino ino, Extent& extent) {
   extent.sent = true;
   file.writes_under_way++;
   const Time now = Scheduler::Get().now();
-  const Time begin = now + random_.Magnitude(20 * kMicrosecond, kMillisecond);
-  Do(begin, [this, ino, id = extent.id] {
+  // Two writes to one place keep their order.
+  file.last_begin = std::max(file.last_begin, now + random_.Magnitude(20 * kMicrosecond, kMillisecond));
+  Do(file.last_begin, [this, ino, id = extent.id] {
     CachedFile& written = FileOf(ino);
     const auto found = std::find_if(written.dirty.begin(), written.dirty.end(), [&](const auto& e) { return e.id == id; });
     assert(found != written.dirty.end());
-    const Extent& data = *found;
+    Extent& data = *found;
+    data.change_before = server_.Get(ino).change;
     const uint64_t end = data.offset + data.bytes.size();
     const Inode& inode = server_.Get(ino);
     int error = server_.HasLostLock(data.open) ? EIO : 0;
@@ -267,7 +269,7 @@ void Host::Send(Ino ino, Extent& extent) {
     if (error == 0) error = server_.BeginWrite(ino, end);
     if (error != 0) {
       written.error = error;
-      Landed(ino, id, 0, {}, /*last=*/true);
+      Landed(ino, id);
       return;
     }
     const size_t parts = data.bytes.size() > kKernelPage_bytes && random_.OneIn(3) ? random_.Between(2, 4) : 1;
@@ -286,21 +288,21 @@ void Host::Send(Ino ino, Extent& extent) {
       latest = std::max(latest, at);
       const Bytes part = Bytes(data.bytes).subspan(cuts[i] - data.offset, cuts[i + 1] - cuts[i]);
       Do(at, [this, ino, id, left, offset = cuts[i], copy = std::vector<std::byte>(part.begin(), part.end())] {
-        Landed(ino, id, offset, copy, --*left == 0);
+        server_.Land(ino, offset, copy);
+        if (--*left == 0) Landed(ino, id);
       });
     }
     written.last_landing = latest;
   });
 }
 
-void Host::Landed(Ino ino, uint32_t extent, uint64_t offset, Bytes data, bool last) {
-  if (!data.empty()) server_.Land(ino, offset, data);
-  if (!last) return;
+void Host::Landed(Ino ino, uint32_t extent) {
   CachedFile& file = FileOf(ino);
-  // The reply's attributes: nothing else has changed the file if its change attribute moved by this write alone.
-  if (file.known && file.attributes.change + 1 == server_.Get(ino).change) file.attributes.change++;
-  if (file.known) file.attributes.size = std::max(file.attributes.size, server_.Get(ino).size);
-  std::erase_if(file.dirty, [&](const Extent& e) { return e.id == extent; });
+  const auto found = std::find_if(file.dirty.begin(), file.dirty.end(), [&](const auto& e) { return e.id == extent; });
+  // The reply tells the change attribute before and after: what the cache held before it still holds.
+  if (file.known && file.attributes.change == found->change_before && file.error == 0) file.attributes.change++;
+  file.attributes.size = std::max(file.attributes.size, found->offset + found->bytes.size());
+  file.dirty.erase(found);
   if (--file.writes_under_way == 0) Scheduler::Get().Wake(&file);
 }
 

@@ -33,6 +33,7 @@ struct Extent {
   OpenId open = 0;
   uint32_t id = 0;
   bool sent = false;
+  uint64_t change_before = 0;  // the file's, at the server, when the write began there
 };
 
 // What a host keeps of one file: the NFS client's attribute cache and page cache.
@@ -45,6 +46,7 @@ struct CachedFile {
   std::vector<Extent> dirty;
   uint32_t next_extent = 1;
   uint32_t writes_under_way = 0;
+  Time last_begin = 0;
   Time last_landing = 0;
   int error = 0;  // of a write in the background, told to the next Sync()
 };
@@ -116,7 +118,7 @@ class Host {
   void FillPage(Ino ino, CachedFile& file, size_t page);
   void Overlay(const Extent& extent, CachedFile& file, size_t page) const;
   void Send(Ino ino, Extent& extent);
-  void Landed(Ino ino, uint32_t extent, uint64_t offset, Bytes data, bool last);
+  void Landed(Ino ino, uint32_t extent);
   void RunDeferred();
   void Silence();
   void Rebase();

@@ -62,7 +62,7 @@ class ServiceLeaseStore final : public LeaseStore {
     request(true);
     if (verdict.outcome == Verdict::Outcome::kDoubled) world.Later([request] { request(false); });
     world.Travel(process_, true, verdict.delay_after);
-    world.Note(process_, op, record.lock_id, record.version, 0, static_cast<int>(verdict.outcome));
+    world.Note(process_, op, record.lock_id, static_cast<int>(verdict.outcome));
     return process_.dead() || verdict.outcome == Verdict::Outcome::kFailsAfter ? Unavailable() : Status();
   }
 

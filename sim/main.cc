@@ -9,7 +9,7 @@ int main(int argc, char** argv) {
   using namespace sqlite_efs::sim;
   PrepareHistories();
   Options options;
-  options.kinds.fill(true);
+  options.kinds.fill(false); if (getenv("K")) for (char* k = strtok(strdup(getenv("K")), ","); k; k = strtok(nullptr, ",")) for (size_t i = 0; i < kFaultKinds; i++) if (!strcmp(k, "all") || !strcmp(k, NameOf((FaultKind)i))) options.kinds[i] = true; options.detach = getenv("D") != nullptr; if (getenv("H")) options.hosts = atoi(getenv("H"));
   uint64_t seed = argc > 1 ? strtoull(argv[1], nullptr, 10) : 1;
   uint64_t n = argc > 2 ? strtoull(argv[2], nullptr, 10) : 1;
   uint64_t bad = 0, commits = 0, calls = 0;

@@ -10,6 +10,7 @@
 #include "sim/stock_vfs.h"
 #include "store/layout.h"
 #include "store/wal_format.h"
+#include "vfs/errors.h"
 
 namespace sqlite_efs::sim {
 namespace {
@@ -75,7 +76,7 @@ void JudgeByEngine(Process& process, Checker& checker) {
   Sql sql;
   const std::string name = "file:" + PathOf(process, "/db") + "?vfs=" + VfsOf(process);
   if (sql.Open(name, nullptr, SQLITE_OPEN_READWRITE) != SQLITE_OK) {
-    checker.Fail(std::string("the engine cannot open the final state: ") + sqlite3_errmsg(sql.get()));
+    checker.Fail("the engine cannot open the final state: " + LastError());
     return;
   }
   Judge(sql, "the engine", checker);

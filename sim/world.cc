@@ -208,7 +208,8 @@ void World::Later(std::function<void()> effect) {
   scheduler().At(scheduler().now() + latency.Magnitude(kMillisecond, kLatest), std::move(effect));
 }
 
-void World::Note(const Process& process, Op op, const std::string& path, uint64_t a, uint64_t b, int code) {
+void World::Note(const Process& process, Op op, const std::string& path, int code) {
+  const auto [a, b] = std::exchange(details_, {});
   const auto now = static_cast<uint64_t>(scheduler().now());
   hash = Mix(hash ^ now, (a << 32) ^ (b << 8) ^ static_cast<uint64_t>(code) ^ (static_cast<uint64_t>(op) << 56) ^
                              static_cast<uint64_t>(process.number));

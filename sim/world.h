@@ -86,12 +86,16 @@ class World {
   // What happened, for the trace and its hash.
   bool tracing = false;
   uint64_t hash = 0;
-  void Note(const Process& process, Op op, const std::string& path, uint64_t a, uint64_t b, int code);
+  // A call's details, for the next Note().
+  void Detail(uint64_t a, uint64_t b) { details_ = {a, b}; }
+  void Note(const Process& process, Op op, const std::string& path, int code);
   void Say(const char* format, ...) __attribute__((format(printf, 2, 3)));
 
  private:
   void Happen(Process& process, const Fault& fault, Op op, Verdict* verdict);
   void Hold(Host& host, Time duration, bool clock_stands);
+
+  std::pair<uint64_t, uint64_t> details_;
 };
 
 }  // namespace sqlite_efs::sim
