@@ -106,14 +106,12 @@ Result<std::vector<std::string>> SimFiles::List(const std::string& path) {
   }));
   std::vector<std::string> names;
   for (const auto& [name, ino] : world.server.Get(directory).entries) {
-    const auto known = std::find(before.begin(), before.end(), name);
-    if (known != before.end()) before.erase(known);
-    if (known != before.end() || world.latency.OneIn(2)) names.push_back(name);
+    const bool known = std::erase(before, name) != 0;
+    if (known || world.latency.OneIn(2)) names.push_back(name);
   }
-  std::erase_if(before, [&](const std::string& name) {
-    return std::find(names.begin(), names.end(), name) != names.end() || world.latency.OneIn(2);
-  });
-  names.insert(names.end(), before.begin(), before.end());
+  for (std::string& removed : before) {
+    if (world.latency.OneIn(2)) names.push_back(std::move(removed));
+  }
   return names;
 }
 
