@@ -12,9 +12,16 @@ namespace sqlite_efs::sim {
 namespace {
 
 constexpr size_t kLargestCachedWrite_bytes = size_t{64} << 10;
+constexpr size_t kSector_bytes = 512;
 constexpr Time kSoftMount = 20 * kSecond;
 
 Scheduler& scheduler() { return Scheduler::Get(); }
+
+// Up to the end of a sector: less is not torn apart.
+size_t TornSize(uint64_t offset, size_t size, uint64_t detail) {
+  const uint64_t end = (offset + detail % (size + 1)) / kSector_bytes * kSector_bytes;
+  return end > offset ? end - offset : 0;
+}
 
 }  // namespace
 
@@ -67,7 +74,7 @@ Status SimFile::WriteAt(uint64_t offset, Bytes data) {
         EFS_RETURN_IF_ERROR(CheckHandle("write to"));
         process_.world->Detail(offset, data.size());
         const bool torn = verdict.outcome == Verdict::Outcome::kTorn;
-        const Bytes part = torn ? data.first(verdict.detail % data.size()) : data;
+        const Bytes part = torn ? data.first(TornSize(offset, data.size(), verdict.detail)) : data;
         if (host().local()) {
           EFS_RETURN_IF_ERROR(WriteLocally(offset, part));
         } else {
@@ -79,7 +86,7 @@ Status SimFile::WriteAt(uint64_t offset, Bytes data) {
   const bool at_once = data.size() > kLargestCachedWrite_bytes || process_.world->latency.OneIn(4);
   if (status.ok() && !host().local() && at_once) {
     host().Flush(state_.ino);
-    return AwaitWrites();
+    return AwaitWrites(/*tell=*/true);
   }
   return status;
 }
@@ -103,14 +110,14 @@ Status SimFile::WriteLocally(uint64_t offset, Bytes data) {
   return {};
 }
 
-// Until what this host has written to the file is on the server.
-Status SimFile::AwaitWrites() {
+// Until what this host has written to the file is on the server; `tell`: or has failed to get there.
+Status SimFile::AwaitWrites(bool tell) {
   CachedFile& file = host().FileOf(state_.ino);
   const Time deadline = scheduler().now() + kSoftMount;
   while (file.writes_under_way > 0 && !process_.dead()) {
     if (!scheduler().Block(&file, deadline) && host().is_cut()) return Fail(EIO, "(no network)");
   }
-  const int error = std::exchange(file.error, 0);
+  const int error = tell ? std::exchange(file.error, 0) : 0;
   return error == 0 ? Status() : Fail(error, "(in the background) write to");
 }
 
@@ -118,7 +125,7 @@ Status SimFile::Sync() {
   return Call(process_, Op::kSync, path_, true, [&](const Verdict&) -> Status {
     if (host().local()) return {};
     host().Flush(state_.ino);
-    return AwaitWrites();
+    return AwaitWrites(/*tell=*/true);
   });
 }
 
@@ -131,7 +138,7 @@ Status SimFile::Truncate(uint64_t size) {
         EFS_RETURN_IF_ERROR(CheckHandle("set the size of"));
         if (!host().local()) {
           host().Flush(state_.ino);
-          EFS_RETURN_IF_ERROR(AwaitWrites());
+          EFS_RETURN_IF_ERROR(AwaitWrites(/*tell=*/true));
         }
         process_.world->Detail(size, 0);
         const int error = apply();
@@ -146,7 +153,7 @@ Result<FileAttributes> SimFile::Look() {
     // The client first brings what it holds to the server, so that the times are right.
     if (!host().local() && !host().FileOf(state_.ino).dirty.empty()) {
       host().Flush(state_.ino);
-      EFS_RETURN_IF_ERROR(AwaitWrites());
+      EFS_RETURN_IF_ERROR(AwaitWrites(/*tell=*/false));
     }
     EFS_RETURN_IF_ERROR(CheckHandle("look at"));
     const Inode& inode = server().Get(state_.ino);

@@ -40,7 +40,7 @@ class SimFile final : public File {
   Status Fail(int error, const char* action) const { return Status::FromErrno(error, action, path_); }
   Status CheckHandle(const char* action) const;
   Status WriteLocally(uint64_t offset, Bytes data);
-  Status AwaitWrites();
+  Status AwaitWrites(bool tell);
 
   Process& process_;
   OpenFile state_;

@@ -83,7 +83,7 @@ class History {
     settings_.spill_bytes = random_.OneIn(2) ? size_t{4096} : size_t{4} << 20;
     world_.server.tick = kTicks[random_.Below(kTicks.size())];
     world_.server.lock_lease = static_cast<Time>(random_.Between(1, 20)) * kSecond;
-    start_ = random_.OneIn(12) ? Start::kNew : random_.OneIn(12) ? Start::kOrdinary : Start::kLive;
+    start_ = hosts == 1 && random_.OneIn(6) ? Start::kNew : random_.OneIn(12) ? Start::kOrdinary : Start::kLive;
     if (start_ == Start::kLive) world_.server.CopyFiles(Prepared().live);
     if (start_ == Start::kOrdinary) world_.server.CopyFiles(Prepared().ordinary);
     for (int i = 0; i < hosts; i++) world_.AddHost(local_);

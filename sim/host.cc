@@ -268,7 +268,9 @@ void Host::Send(Ino ino, Extent& extent) {
     write_fails = false;
     if (error == 0) error = server_.BeginWrite(ino, end);
     if (error != 0) {
+      // The client drops what it holds of a file that it could not write to.
       written.error = error;
+      std::fill(written.valid.begin(), written.valid.end(), uint8_t{0});
       Landed(ino, id);
       return;
     }
