@@ -19,7 +19,7 @@ struct Options {
   size_t least_faults = 3;
   size_t most_faults = 8;
   FaultKinds kinds = {};
-  bool detach = true;
+  bool detach = false;
 };
 
 // A history is decided by its seed, and by what is left out of it to find the part that matters.
