@@ -341,7 +341,7 @@ bool Client::ProveAlive(Process& process) {
   Random random(static_cast<uint64_t>(number_));
   for (int i = 0; i < kMaxFinalAttempts && checker_.commits == before; i++) {
     if (sql_ || Open()) Write({Work::kTransfer, random.Next(), false});
-    Pause(random, kSecond);
+    Scheduler::Get().Sleep(kSecond);
   }
   sql_.reset();
   return checker_.commits != before;

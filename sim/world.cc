@@ -52,7 +52,7 @@ void World::Kill(Process& process) {
   Say("process %d is killed", process.number);
   scheduler().Kill(&process.actor);
   for (OpenFile* const file : process.open) {
-    if (!process.host->dead) server.Close(file->ino, file->open);
+    if (!process.host->dead || process.host->local()) server.Close(file->ino, file->open);
     file->process = nullptr;
   }
   process.open.clear();
