@@ -26,10 +26,10 @@ SimFiles::Place SimFiles::Find(const std::string& path) const {
   FileServer& server = process().world->server;
   std::string_view rest = path;
   Ino directory = kRoot;
-  if (pinned_ != 0) {
-    if (!rest.starts_with(prefix_)) return {};
+  const bool below = pinned_ != 0 && rest.starts_with(prefix_) &&
+                     (rest.size() == prefix_.size() || rest[prefix_.size()] == '/');
+  if (below) {
     rest.remove_prefix(prefix_.size());
-    if (!rest.empty() && rest.front() != '/') return {};
     directory = pinned_;
   } else {
     rest.remove_prefix(std::min(rest.find('/', 1), rest.size()));

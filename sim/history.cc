@@ -81,6 +81,9 @@ class History {
     local_ = hosts == 1 && !random_.OneIn(4);
     settings_.service_lease = hosts > 1;
     settings_.spill_bytes = random_.OneIn(2) ? size_t{4096} : size_t{4} << 20;
+    settings_.merge.step_pages = random_.Between(1, 40);
+    settings_.merge.max_sealed_segments = random_.Below(3);
+    settings_.merge.delay = Duration(random_.Magnitude(kMillisecond, 10 * kSecond));
     world_.server.tick = kTicks[random_.Below(kTicks.size())];
     world_.server.lock_lease = static_cast<Time>(random_.Between(1, 20)) * kSecond;
     start_ = hosts == 1 && random_.OneIn(6) ? Start::kNew : random_.OneIn(12) ? Start::kOrdinary : Start::kLive;

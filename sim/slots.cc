@@ -49,6 +49,7 @@ bool TakeSlot(Process& process, const Settings& settings) {
     slot.process = &process;
     slot.settings = settings;
     slot.environment.spill_bytes = settings.spill_bytes;
+    slot.environment.merge = settings.merge;
     process.slot = i;
     return true;
   }

@@ -15,6 +15,7 @@ inline constexpr int kSlots = 24;
 struct Settings {
   bool service_lease = false;  // or the embedded one
   size_t spill_bytes = size_t{4} << 20;
+  MergeLimits merge;
 };
 
 // Registers all; once, before the first history.

@@ -54,10 +54,21 @@ void CopyContent(FileServer& server, Ino from, Ino to, uint64_t size) {
   server.Land(to, 0, bytes);
 }
 
+// The segments that hold what the base does not; the mark of the log's end is none.
 std::vector<std::pair<uint64_t, Ino>> Segments(FileServer& server, Ino directory) {
+  constexpr std::string_view kMerged = ".merged";
+  uint64_t merged = 0;
+  for (const auto& [name, ino] : server.Get(directory).entries) {
+    if (!name.ends_with(kMerged)) continue;
+    const auto number = ParseSegmentName(std::string_view(name).substr(0, name.size() - kMerged.size()));
+    if (number) merged = std::max(merged, number->value);
+  }
   std::vector<std::pair<uint64_t, Ino>> segments;
   for (const auto& [name, ino] : server.Get(directory).entries) {
-    if (const auto number = ParseSegmentName(name)) segments.emplace_back(number->value, ino);
+    std::string start(kEndOfLog.size(), '\0');
+    server.Read(ino, 0, std::as_writable_bytes(std::span(start)));
+    const auto number = ParseSegmentName(name);
+    if (number && number->value > merged && start != kEndOfLog) segments.emplace_back(number->value, ino);
   }
   std::sort(segments.begin(), segments.end());
   return segments;
