@@ -17,6 +17,8 @@ constexpr Time kLongestThought = 40 * kMillisecond;
 constexpr Time kLongestReadPause = 20 * kSecond;
 constexpr int kMaxAttempts = 6;
 constexpr int kMaxFinalAttempts = 40;
+constexpr uint64_t kFewCommits = 20;
+constexpr size_t kMaxExtra = 60;
 constexpr int64_t kTxPerClient = 1'000'000;
 
 // SQLite's answers that say that the files contradict themselves, or that the program does.
@@ -130,28 +132,34 @@ bool Client::Open() {
   return false;
 }
 
+bool Client::NeedsMore() const { return checker_.commits < kFewCommits && extra_ < kMaxExtra; }
+
 void Client::Run(Process& process) {
   process_ = &process;
-  Random random(Mix(static_cast<uint64_t>(number_), next_));
-  int attempts = 0;
-  while (next_ < tasks_.size() && !process.dead()) {
-    const Task& task = tasks_[next_];
-    if (!task.masked) {
-      Pause(random, kLongestThought);
-      if (!sql_ && !Open() && ++attempts < kMaxAttempts) continue;
-      const Time begun = Scheduler::Get().now();
-      const Time disturbed = process.disturbed;
-      if (sql_ && !process.dead()) Do(task);
-      const Time took = Scheduler::Get().now() - begun - (process.disturbed - disturbed);
-      if (took > kLongestCall + (task.work == Work::kLongRead ? 10 * kLongestReadPause : 0) && !process.dead()) {
-        checker_.Fail("not bounded: a task took " + std::to_string(took / kSecond) + " s");
-      }
-      if (random.OneIn(6)) sql_.reset();
-    }
-    attempts = 0;
-    next_++;
+  Random random(Mix(static_cast<uint64_t>(number_), next_ + extra_));
+  while (!process.dead() && !done()) {
+    const bool listed = next_ < tasks_.size();
+    const Task task = listed ? tasks_[next_] : Task{Work::kTransfer, random.Next(), false};
+    listed ? next_++ : extra_++;
+    if (!task.masked) RunTask(task, random);
   }
   sql_.reset();
+}
+
+void Client::RunTask(const Task& task, Random& random) {
+  for (int i = 0; i < kMaxAttempts && !process_->dead(); i++) {
+    Pause(random, kLongestThought);
+    if (sql_ || Open()) break;
+  }
+  if (!sql_ || process_->dead()) return;
+  const Time begun = Scheduler::Get().now();
+  const Time disturbed = process_->disturbed;
+  Do(task);
+  const Time took = Scheduler::Get().now() - begun - (process_->disturbed - disturbed);
+  if (took > kLongestCall + (task.work == Work::kLongRead ? 10 * kLongestReadPause : 0) && !process_->dead()) {
+    checker_.Fail("not bounded: a task took " + std::to_string(took / kSecond) + " s");
+  }
+  if (random.OneIn(6)) sql_.reset();
 }
 
 void Client::Do(const Task& task) {

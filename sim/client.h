@@ -54,15 +54,18 @@ class Client {
   Client(int number, std::vector<Task> tasks, Checker& checker, ClientCounts& counts, bool read_only)
       : number_(number), tasks_(std::move(tasks)), checker_(checker), counts_(counts), read_only_(read_only) {}
 
-  // Does what is left, on a thread of `process`; returns early when that is killed.
+  // Does what is left, on a thread of `process`; returns early when that is killed. Then some more, if the history has
+  // had few commits.
   void Run(Process& process);
-  bool done() const { return next_ == tasks_.size(); }
+  bool done() const { return next_ == tasks_.size() && (read_only_ || !NeedsMore()); }
   std::vector<Task>& tasks() { return tasks_; }
   // One more write, which must succeed in the end.
   bool ProveAlive(Process& process);
 
  private:
+  bool NeedsMore() const;
   bool Open();
+  void RunTask(const Task& task, Random& random);
   void Do(const Task& task);
   void Glance();
   void Read(Random random, Time longest_pause);
@@ -84,6 +87,7 @@ class Client {
   ClientCounts& counts_;
   const bool read_only_;
   size_t next_ = 0;
+  size_t extra_ = 0;  // tasks done beyond the list
   uint32_t transactions_ = 0;
   Process* process_ = nullptr;
   std::unique_ptr<Sql> sql_;

@@ -12,6 +12,7 @@ constexpr std::array<const char*, kFaultKinds> kKindNames = {
 
 constexpr Time kShortest = kMillisecond;
 constexpr Time kLongest = 60 * kSecond;
+constexpr size_t kEarlyFaults = 4;
 // Calls at which the protocol takes its decisions; the others are met by counting all calls.
 constexpr std::array kDecisive = {Op::kWrite, Op::kSync,   Op::kLook, Op::kTouch,   Op::kChangeMode, Op::kLink,
                                   Op::kOpen,  Op::kRename, Op::kList, Op::kAcquire, Op::kRelease,    Op::kTryLock};
@@ -63,6 +64,13 @@ bool ChangesFiles(Op op) {
 
 bool AsksService(Op op) { return op == Op::kAcquire || op == Op::kRenew || op == Op::kRelease; }
 
+bool NeedsNetwork(FaultKind kind) { return kind == FaultKind::kCutHost; }
+
+bool NeedsService(FaultKind kind) {
+  return kind == FaultKind::kLostReply || kind == FaultKind::kLateRequest || kind == FaultKind::kDoubledRequest ||
+         kind == FaultKind::kServiceOut;
+}
+
 std::vector<Fault> DrawFaults(Random random, const FaultKinds& kinds, size_t count, uint32_t expected_calls) {
   std::vector<FaultKind> wanted;
   for (size_t i = 0; i < kFaultKinds; i++) {
@@ -77,9 +85,14 @@ std::vector<Fault> DrawFaults(Random random, const FaultKinds& kinds, size_t cou
       fault.op = random.OneIn(3) ? static_cast<Op>(random.Below(kOps)) : kDecisive[random.Below(kDecisive.size())];
     } while (!Suits(fault.kind, fault.op));
     if (!Suits(fault.kind, Op::kStat) || !Suits(fault.kind, Op::kSleep)) fault.any_op = false;
-    fault.countdown = static_cast<uint32_t>(random.Below(fault.any_op      ? expected_calls
-                                                         : IsRareOp(fault.op) ? 1 + expected_calls / 200
-                                                                              : 1 + expected_calls / 15));
+    const bool early = faults.size() < kEarlyFaults;
+    if (early && IsRareOp(fault.op)) fault.op = Op::kLook;
+    if (early && !Suits(fault.kind, fault.op)) fault.op = fault.kind == FaultKind::kSyncError ? Op::kSync : Op::kWrite;
+    if (early && NeedsService(fault.kind)) fault.op = Op::kAcquire;
+    const uint32_t calls = early ? expected_calls / 3 : expected_calls;
+    fault.countdown = static_cast<uint32_t>(random.Below(fault.any_op         ? calls
+                                                         : IsRareOp(fault.op) ? 1 + calls / 200
+                                                                              : 1 + calls / 40));
     fault.duration = random.Magnitude(kShortest, kLongest);
     fault.detail = random.Next();
     faults.push_back(fault);

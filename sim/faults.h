@@ -87,7 +87,11 @@ struct Verdict {
 
 using FaultKinds = std::array<bool, kFaultKinds>;
 
-// A history's faults, which its seed decides.
+// Whether that kind can happen where there is no network (machines with local files), or no lease service.
+bool NeedsNetwork(FaultKind kind);
+bool NeedsService(FaultKind kind);
+
+// A history's faults, which its seed decides. Some come so early that every history has them.
 std::vector<Fault> DrawFaults(Random random, const FaultKinds& kinds, size_t count, uint32_t expected_calls);
 
 }  // namespace sqlite_efs::sim

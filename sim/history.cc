@@ -19,7 +19,7 @@ namespace {
 constexpr uint64_t kMaxSteps = 3'000'000;
 constexpr uint32_t kExpectedCalls = 2500;
 constexpr Time kLongestRestart = 5 * kSecond;
-constexpr size_t kLeastTasks = 8;
+constexpr size_t kLeastTasks = 9;
 constexpr size_t kMostTasks = 14;
 constexpr std::array<Time, 4> kTicks = {1, 4 * kMillisecond, 10 * kMillisecond, 50 * kMillisecond};
 
@@ -90,7 +90,12 @@ class History {
     if (start_ == Start::kLive) world_.server.CopyFiles(Prepared().live);
     if (start_ == Start::kOrdinary) world_.server.CopyFiles(Prepared().ordinary);
     for (int i = 0; i < hosts; i++) world_.AddHost(local_);
-    world_.faults = DrawFaults(Random(Mix(plan_.seed, 11)), options_.kinds,
+    FaultKinds kinds = options_.kinds;
+    for (size_t i = 0; i < kFaultKinds; i++) {
+      const auto kind = static_cast<FaultKind>(i);
+      kinds[i] = kinds[i] && !(local_ && NeedsNetwork(kind)) && !(hosts == 1 && NeedsService(kind));
+    }
+    world_.faults = DrawFaults(Random(Mix(plan_.seed, 11)), kinds,
                                random_.Between(options_.least_faults, options_.most_faults), kExpectedCalls);
     for (size_t i = 0; i < world_.faults.size(); i++) world_.faults[i].masked = plan_.masked_faults.contains(i);
     AddClients(hosts);

@@ -16,8 +16,8 @@ namespace sqlite_efs::sim {
 // What may happen in histories, whatever the seed.
 struct Options {
   int hosts = 0;  // 0: the seed decides; 1: processes of one machine, with the embedded lease
-  size_t least_faults = 3;
-  size_t most_faults = 8;
+  size_t least_faults = 4;
+  size_t most_faults = 9;
   FaultKinds kinds = {};
   bool detach = false;
 };
