@@ -16,11 +16,6 @@ struct Process;
 // A service on the network that keeps one record for each database. Every operation is atomic and takes no time.
 class LeaseService {
  public:
-  void Reset() {
-    records_.clear();
-    out_until = 0;
-  }
-
   Time out_until = 0;  // it does not answer before
 
   AcquireReply TryAcquire(const LeaseRecord& wanted, const Takeover& takeover);
@@ -30,11 +25,7 @@ class LeaseService {
   uint64_t takeovers = 0;
 
  private:
-  struct Kept {
-    LeaseRecord record;
-    Time since = 0;
-  };
-  std::map<std::string, Kept> records_;
+  std::map<std::string, LeaseRecord> records_;
 };
 
 inline constexpr char kServiceName[] = "simulated";

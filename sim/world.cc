@@ -22,7 +22,6 @@ World* present = nullptr;
 World::World(uint64_t seed) : random(Mix(seed, 1)), latency(Mix(seed, 2)) {
   scheduler().Reset();
   server.Reset(Mix(seed, 3));
-  service.Reset();
   present = this;
 }
 

@@ -32,7 +32,7 @@ WriteTransaction::~WriteTransaction() {
   // What was written ahead and is not wanted any more must not be on its way when others may write to the segment: an
   // NFS client holds it back for half a minute.
   if (unsynced_ && broken_.ok()) {
-    const Result<File*> written = segment_->Writer(environment_.files);
+    const Result<File*> written = segment_->Writer(live_.files());
     if (!written.ok() || !(*written)->Sync().ok()) live_.TenureBroken();
   }
   // What did not fit must not keep the disk full. Without a commit frame nothing of it can count, whoever seals.
