@@ -113,9 +113,9 @@ Status SimFile::WriteLocally(uint64_t offset, Bytes data) {
 // Until what this host has written to the file is on the server; `tell`: or has failed to get there.
 Status SimFile::AwaitWrites(bool tell) {
   CachedFile& file = host().FileOf(state_.ino);
-  const Time deadline = scheduler().now() + kSoftMount;
   while (file.writes_under_way > 0 && !process_.dead()) {
-    if (!scheduler().Block(&file, deadline) && host().is_cut()) return Fail(EIO, "(no network)");
+    const bool landed = scheduler().Block(&file, scheduler().now() + kSoftMount);
+    if (!landed && host().is_cut()) return Fail(EIO, "(no network)");
   }
   const int error = tell ? std::exchange(file.error, 0) : 0;
   return error == 0 ? Status() : Fail(error, "(in the background) write to");

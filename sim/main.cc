@@ -91,6 +91,7 @@ int Trace(const Arguments& arguments) {
     std::fprintf(stderr, "efs-sim: --without is not of the form f3,c2.5\n");
     return 2;
   }
+  if (getenv("WARM")) { Plan w; w.seed = plan.seed - 1; (void)RunHistory(w, arguments.options); }
   std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
   const Report report = RunHistory(plan, arguments.options);
   Totals totals;

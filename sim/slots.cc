@@ -46,6 +46,7 @@ bool TakeSlot(Process& process, const Settings& settings) {
   for (int i = 0; i < kSlots; i++) {
     Slot& slot = Slots()[static_cast<size_t>(i)];
     if (slot.process != nullptr) continue;
+    ForgetDatabases(Name(static_cast<size_t>(i)));
     slot.process = &process;
     slot.settings = settings;
     slot.environment.spill_bytes = settings.spill_bytes;
