@@ -35,6 +35,7 @@ SimFile::SimFile(Process& process, Ino ino, bool writable, std::string path)
     : process_(process), writable_(writable), path_(std::move(path)) {
   state_ = {&process, ino, server().NewOpen()};
   process.open.push_back(&state_);
+  if (!host().local()) known_errors_ = host().FileOf(ino).errors;
 }
 
 SimFile::~SimFile() {
@@ -117,8 +118,8 @@ Status SimFile::AwaitWrites(bool tell) {
     const bool landed = scheduler().Block(&file, scheduler().now() + kSoftMount);
     if (!landed && host().is_cut()) return Fail(EIO, "(no network)");
   }
-  const int error = tell ? std::exchange(file.error, 0) : 0;
-  return error == 0 ? Status() : Fail(error, "(in the background) write to");
+  if (!tell || std::exchange(known_errors_, file.errors) == file.errors) return {};
+  return Fail(file.error, "(in the background) write to");
 }
 
 Status SimFile::Sync() {

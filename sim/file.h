@@ -44,6 +44,7 @@ class SimFile final : public File {
 
   Process& process_;
   OpenFile state_;
+  uint32_t known_errors_ = 0;
   const bool writable_;
   const std::string path_;
 };

@@ -270,7 +270,9 @@ void Host::Send(Ino ino, Extent& extent) {
     if (error != 0) {
       // The client drops what it holds of a file that it could not write to.
       written.error = error;
+      written.errors++;
       std::fill(written.valid.begin(), written.valid.end(), uint8_t{0});
+      data.change_before = UINT64_MAX;
       Landed(ino, id);
       return;
     }
@@ -302,7 +304,7 @@ void Host::Landed(Ino ino, uint32_t extent) {
   CachedFile& file = FileOf(ino);
   const auto found = std::find_if(file.dirty.begin(), file.dirty.end(), [&](const auto& e) { return e.id == extent; });
   // The reply tells the change attribute before and after: what the cache held before it still holds.
-  if (file.known && file.attributes.change == found->change_before && file.error == 0) file.attributes.change++;
+  if (file.known && file.attributes.change == found->change_before) file.attributes.change++;
   file.attributes.size = std::max(file.attributes.size, found->offset + found->bytes.size());
   file.dirty.erase(found);
   if (--file.writes_under_way == 0) Scheduler::Get().Wake(&file);

@@ -48,7 +48,8 @@ struct CachedFile {
   uint32_t writes_under_way = 0;
   Time last_begin = 0;
   Time last_landing = 0;
-  int error = 0;  // of a write in the background, told to the next Sync()
+  int error = 0;        // of the last write in the background that failed
+  uint32_t errors = 0;  // how many have; each descriptor is told once
 };
 
 // A machine: what all its processes share. A local one is the file server itself and has no caches of its own.

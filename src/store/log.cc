@@ -90,6 +90,9 @@ Result<bool> Log::PickUpLocked(Segment& live, const Looked& looked) {
     scans_++;
     EFS_ASSIGN_OR_RETURN(const NewFrames found, live.ScanPatiently(end, looked.attributes.size));
     if (!found.pages.empty()) {
+      // They may be in this host's cache only, and never get to the server: nobody must have seen them then. Costs no
+      // round trip where nothing is on its way.
+      EFS_RETURN_IF_ERROR(live.Sync());
       looks_++;
       EFS_ASSIGN_OR_RETURN(const FileAttributes again, live.Look());
       if (StateOf(again) != SegmentState::kLive) return false;
