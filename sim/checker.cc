@@ -36,9 +36,7 @@ uint64_t Model::Digest() const {
   return digest;
 }
 
-size_t PadSize(Tx tx, int64_t pad) {
-  return 60 + Mix(static_cast<uint64_t>(tx), static_cast<uint64_t>(pad)) % 500;
-}
+size_t PadSize(Tx tx, int64_t pad) { return 60 + Mix(static_cast<uint64_t>(tx), static_cast<uint64_t>(pad)) % 500; }
 
 uint8_t PadByte(Tx tx) { return static_cast<uint8_t>(Mix(static_cast<uint64_t>(tx))); }
 

@@ -66,8 +66,8 @@ struct FinalState {
   uint64_t digest = 0;
 };
 
-// Collects what the clients of one history did and saw, and decides whether it can have been. The order of the committed
-// transactions is in the database itself: each reads its predecessor's position and writes its own.
+// Collects what the clients of one history did and saw, and decides whether it can have been. The order of the
+// committed transactions is in the database itself: each reads its predecessor's position and writes its own.
 class Checker {
  public:
   // The newest state that anybody has been told of: whoever begins now must not see an older one.

@@ -4,11 +4,14 @@ namespace sqlite_efs::sim {
 namespace {
 
 constexpr std::array<const char*, kOps> kOpNames = {
-    "open",  "read", "write",  "sync",   "truncate", "look",   "touch",   "chmod", "lock",    "unlock", "list",
-    "stat",  "link", "rename", "mkdir",  "remove",   "rmdir",  "syncdir", "sleep", "acquire", "renew",  "release"};
+    "open", "read", "write",  "sync",  "truncate", "look",  "touch",   "chmod", "lock",    "unlock", "list",
+    "stat", "link", "rename", "mkdir", "remove",   "rmdir", "syncdir", "sleep", "acquire", "renew",  "release"};
 constexpr std::array<const char*, kFaultKinds> kKindNames = {
-    "kill",  "stop",      "stall",     "freeze",     "freeze-clock", "kill-host",    "cut",         "error",      "error-after", "late",
-    "torn",  "sync-error", "full",     "lost-reply", "late-request", "doubled-request", "service-out", "clock-jump", "clock-drift"};
+    "kill",         "stop",       "stall",        "freeze",
+    "freeze-clock", "kill-host",  "cut",          "error",
+    "error-after",  "late",       "torn",         "sync-error",
+    "full",         "lost-reply", "late-request", "doubled-request",
+    "service-out",  "clock-jump", "clock-drift"};
 
 constexpr Time kShortest = kMillisecond;
 constexpr Time kLongest = 60 * kSecond;

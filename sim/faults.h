@@ -42,25 +42,25 @@ bool ChangesFiles(Op op);
 bool AsksService(Op op);
 
 enum class FaultKind : uint8_t {
-  kKillProcess,      // SIGKILL
-  kStopProcess,      // SIGSTOP, later SIGCONT
-  kStall,            // one call takes long, on its way there or back
-  kFreezeHost,       // all processes of a machine; its clock goes on
-  kFreezeClock,      // the same, and CLOCK_MONOTONIC stands still
-  kKillHost,         // a machine goes away, with its caches
-  kCutHost,          // no network for a while
-  kError,            // a call fails and does nothing
-  kErrorAfter,       // a call does its work and reports a failure
-  kLate,             // a call reports a failure, and does its work later
-  kTornWrite,        // a write does a part of its work and reports a failure
-  kSyncError,        // a write in the background fails
-  kFullDisk,         // for a while nothing can grow
-  kLostReply,        // of the lease service: it did what was asked for
-  kLateRequest,      // to the lease service: it will do it later
-  kDoubledRequest,   // to the lease service: it does it now, and again later
-  kServiceOut,       // the lease service does not answer for a while
-  kClockJump,        // a wall clock is wrong
-  kClockDrift,       // a monotonic clock is fast or slow
+  kKillProcess,     // SIGKILL
+  kStopProcess,     // SIGSTOP, later SIGCONT
+  kStall,           // one call takes long, on its way there or back
+  kFreezeHost,      // all processes of a machine; its clock goes on
+  kFreezeClock,     // the same, and CLOCK_MONOTONIC stands still
+  kKillHost,        // a machine goes away, with its caches
+  kCutHost,         // no network for a while
+  kError,           // a call fails and does nothing
+  kErrorAfter,      // a call does its work and reports a failure
+  kLate,            // a call reports a failure, and does its work later
+  kTornWrite,       // a write does a part of its work and reports a failure
+  kSyncError,       // a write in the background fails
+  kFullDisk,        // for a while nothing can grow
+  kLostReply,       // of the lease service: it did what was asked for
+  kLateRequest,     // to the lease service: it will do it later
+  kDoubledRequest,  // to the lease service: it does it now, and again later
+  kServiceOut,      // the lease service does not answer for a while
+  kClockJump,       // a wall clock is wrong
+  kClockDrift,      // a monotonic clock is fast or slow
 };
 inline constexpr size_t kFaultKinds = 19;
 const char* NameOf(FaultKind kind);

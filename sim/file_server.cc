@@ -91,9 +91,7 @@ int FileServer::Link(Ino file, Ino directory, const std::string& name) {
   return 0;
 }
 
-void FileServer::DropLink(Inode& inode) {
-  inode.links = inode.is_directory ? 0 : inode.links - 1;
-}
+void FileServer::DropLink(Inode& inode) { inode.links = inode.is_directory ? 0 : inode.links - 1; }
 
 int FileServer::Rename(Ino from_directory, const std::string& from, Ino to_directory, const std::string& to) {
   const Ino ino = Lookup(from_directory, from);
@@ -182,7 +180,8 @@ void FileServer::ChangeMode(Ino ino, uint32_t mode) {
 bool FileServer::TryLock(Ino ino, const ServerLock& lock) {
   std::vector<ServerLock>& locks = Get(ino).locks;
   const auto conflicts = [&](const ServerLock& held) {
-    return held.open != lock.open && held.begin < lock.end && lock.begin < held.end && (held.exclusive || lock.exclusive);
+    return held.open != lock.open && held.begin < lock.end && lock.begin < held.end &&
+           (held.exclusive || lock.exclusive);
   };
   for (const ServerLock& held : locks) {
     if (conflicts(held) && !held.host->LeaseIsOver(lock_lease)) return false;

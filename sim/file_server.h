@@ -36,8 +36,8 @@ struct Inode {
   uint32_t mode = 0;
   uint32_t links = 0;
   uint64_t size = 0;
-  Time mtime = 0;       // coarse: FileServer::tick
-  uint64_t change = 0;  // NFSv4's change attribute: another one after each change
+  Time mtime = 0;                     // coarse: FileServer::tick
+  uint64_t change = 0;                // NFSv4's change attribute: another one after each change
   bool answers_when_removed = false;  // to those who have it open; or else ESTALE
   std::vector<std::byte> data;        // up to the last byte that was ever written
   std::vector<std::pair<std::string, Ino>> entries;

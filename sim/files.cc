@@ -26,8 +26,8 @@ SimFiles::Place SimFiles::Find(const std::string& path) const {
   FileServer& server = process().world->server;
   std::string_view rest = path;
   Ino directory = kRoot;
-  const bool below = pinned_ != 0 && rest.starts_with(prefix_) &&
-                     (rest.size() == prefix_.size() || rest[prefix_.size()] == '/');
+  const bool below =
+      pinned_ != 0 && rest.starts_with(prefix_) && (rest.size() == prefix_.size() || rest[prefix_.size()] == '/');
   if (below) {
     rest.remove_prefix(prefix_.size());
     directory = pinned_;
@@ -140,7 +140,8 @@ Status SimFiles::Link(const std::string& existing, const std::string& name) {
     if (from.ino == 0 || to.directory == 0) return nullptr;
     return [&server = process().world->server, from, to] { (void)server.Link(from.ino, to.directory, to.name); };
   };
-  return Call(process(), Op::kLink, name, true, [&](const Verdict&) { return LinkNow(existing, name); }, late);
+  return Call(
+      process(), Op::kLink, name, true, [&](const Verdict&) { return LinkNow(existing, name); }, late);
 }
 
 Status SimFiles::LinkNow(const std::string& existing, const std::string& name) {
@@ -167,7 +168,8 @@ Status SimFiles::Rename(const std::string& from, const std::string& to) {
       (void)server.Rename(source.directory, source.name, target.directory, target.name);
     };
   };
-  return Call(process(), Op::kRename, to, true, [&](const Verdict&) { return RenameNow(from, to); }, late);
+  return Call(
+      process(), Op::kRename, to, true, [&](const Verdict&) { return RenameNow(from, to); }, late);
 }
 
 Status SimFiles::RenameNow(const std::string& from, const std::string& to) {
@@ -213,7 +215,8 @@ Status SimFiles::Remove(const std::string& path) {
     if (place.directory == 0) return nullptr;
     return [&server = process().world->server, place] { (void)server.Remove(place.directory, place.name); };
   };
-  return Call(process(), Op::kRemove, path, true, [&](const Verdict&) { return RemoveNow(Op::kRemove, path); }, late);
+  return Call(
+      process(), Op::kRemove, path, true, [&](const Verdict&) { return RemoveNow(Op::kRemove, path); }, late);
 }
 
 Status SimFiles::RemoveDirectory(const std::string& path) {

@@ -77,7 +77,9 @@ class History {
 
  private:
   void SetUp() {
-    const int hosts = options_.hosts != 0 ? options_.hosts : random_.OneIn(4) ? 1 : static_cast<int>(random_.Between(3, 4));
+    const int hosts = options_.hosts != 0 ? options_.hosts
+                      : random_.OneIn(4)  ? 1
+                                          : static_cast<int>(random_.Between(3, 4));
     local_ = hosts == 1 && !random_.OneIn(4);
     settings_.service_lease = hosts > 1;
     settings_.spill_bytes = random_.OneIn(2) ? size_t{4096} : size_t{4} << 20;
@@ -123,8 +125,8 @@ class History {
       if (detaches && !read_only && random.OneIn(12)) work = Work::kDetach;
       tasks[i] = {work, random.Next(), plan_.masked_tasks.contains({number, i})};
     }
-    clients_.push_back(std::make_unique<Client>(static_cast<int>(number), std::move(tasks), checker_, client_counts_,
-                                                read_only));
+    clients_.push_back(
+        std::make_unique<Client>(static_cast<int>(number), std::move(tasks), checker_, client_counts_, read_only));
     return clients_.back().get();
   }
 

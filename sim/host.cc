@@ -256,7 +256,8 @@ void Host::Send(Ino ino, Extent& extent) {
   file.last_begin = std::max(file.last_begin, now + random_.Magnitude(20 * kMicrosecond, kMillisecond));
   Do(file.last_begin, [this, ino, id = extent.id] {
     CachedFile& written = FileOf(ino);
-    const auto found = std::find_if(written.dirty.begin(), written.dirty.end(), [&](const auto& e) { return e.id == id; });
+    const auto found =
+        std::find_if(written.dirty.begin(), written.dirty.end(), [&](const auto& e) { return e.id == id; });
     assert(found != written.dirty.end());
     Extent& data = *found;
     data.change_before = server_.Get(ino).change;
@@ -271,6 +272,7 @@ void Host::Send(Ino ino, Extent& extent) {
       // The client drops what it holds of a file that it could not write to.
       written.error = error;
       written.errors++;
+      has_lost_writes = true;
       std::fill(written.valid.begin(), written.valid.end(), uint8_t{0});
       data.change_before = UINT64_MAX;
       Landed(ino, id);

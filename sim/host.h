@@ -63,7 +63,8 @@ class Host {
 
   // --- state: the faults decide
   bool dead = false;
-  bool write_fails = false;  // the next write in the background
+  bool write_fails = false;      // the next write in the background
+  bool has_lost_writes = false;  // one has failed
   void Freeze(bool clock_stands);
   void Thaw();
   void Cut();

@@ -1,9 +1,10 @@
 // efs-sim: runs the engine in simulated worlds, and says whether it kept its promises. docs/simulation.md
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <string>
-#include <thread>
+#include <vector>
 
 #include "sim/history.h"
 #include "sim/runner.h"
@@ -91,7 +92,6 @@ int Trace(const Arguments& arguments) {
     std::fprintf(stderr, "efs-sim: --without is not of the form f3,c2.5\n");
     return 2;
   }
-  if (getenv("WARM")) { Plan w; w.seed = plan.seed - 1; (void)RunHistory(w, arguments.options); }
   std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
   const Report report = RunHistory(plan, arguments.options);
   Totals totals;
@@ -124,8 +124,9 @@ int Judge(const Arguments& arguments) {
 
 int Main(int argc, char** argv) {
   Arguments arguments;
-  CLI::App app{"Runs the storage engine, under real SQLite, on simulated machines with a simulated file server, and "
-               "checks each history against what the engine promises. Exit code 1: a promise was broken."};
+  CLI::App app{
+      "Runs the storage engine, under real SQLite, on simulated machines with a simulated file server, and "
+      "checks each history against what the engine promises. Exit code 1: a promise was broken."};
   app.add_option("--seed", arguments.seed, "The first history's seed")->capture_default_str();
   app.add_option("--histories", arguments.histories, "How many, each with the next seed")->capture_default_str();
   app.add_option("--hosts", arguments.options.hosts, "Machines; 1: with the embedded lease; 0: the seed decides")

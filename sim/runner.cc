@@ -50,8 +50,7 @@ struct Job {
 // Memory that children share with their parent, gone with it.
 template <typename T>
 T* Shared(size_t count) {
-  void* const memory =
-      ::mmap(nullptr, sizeof(T) * count, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* const memory = ::mmap(nullptr, sizeof(T) * count, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) std::abort();
   T* const objects = static_cast<T*>(memory);
   for (size_t i = 0; i < count; i++) new (objects + i) T;

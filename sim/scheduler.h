@@ -39,7 +39,7 @@ struct Thread {
   uint32_t wake = 0;  // names its present wait; a wake-up for another one is void
   const void* blocked_on = nullptr;
   bool timed_out = false;
-  uint64_t sleeps = 0;     // the thread-local variables of the product
+  uint64_t sleeps = 0;  // the thread-local variables of the product
   std::string last_error;
 };
 

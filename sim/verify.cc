@@ -28,9 +28,8 @@ void Judge(Sql& sql, const std::string& source, Checker& checker) {
   state.digest = seen.digest;
   std::string integrity;
   if (rc == SQLITE_OK) {
-    rc = sql.Run("PRAGMA integrity_check", {}, [&](sqlite3_stmt* row) {
-      integrity += reinterpret_cast<const char*>(sqlite3_column_text(row, 0));
-    });
+    rc = sql.Run("PRAGMA integrity_check", {},
+                 [&](sqlite3_stmt* row) { integrity += reinterpret_cast<const char*>(sqlite3_column_text(row, 0)); });
   }
   if (rc != SQLITE_OK) {
     checker.Fail(source + ": the final state cannot be read: " + sqlite3_errmsg(sql.get()));
@@ -100,8 +99,7 @@ void JudgeByStock(Process& process, Checker& checker) {
   const Ino copy = MakeFile(server, kCopy);
   CopyContent(server, base, copy, server.Get(base).size);
   const std::string path = PathOf(process, std::string("/") + kCopy);
-  const auto segments =
-      directory == 0 ? std::vector<std::pair<uint64_t, Ino>>() : Segments(server, directory);
+  const auto segments = directory == 0 ? std::vector<std::pair<uint64_t, Ino>>() : Segments(server, directory);
   for (size_t i = 0; i <= segments.size(); i++) {
     if (i < segments.size()) {
       const auto header = HeaderOf(server, segments[i].second);

@@ -13,8 +13,8 @@ namespace sqlite_efs::sim {
 // Reads the database through the engine.
 void JudgeByEngine(Process& process, Checker& checker);
 
-// Recovers the files with stock SQLite, as docs/recovery.md says: each segment, cut to the frames that count, is the WAL
-// of a copy of the base.
+// Recovers the files with stock SQLite, as docs/recovery.md says: each segment, cut to the frames that count, is the
+// WAL of a copy of the base.
 void JudgeByStock(Process& process, Checker& checker);
 
 }  // namespace sqlite_efs::sim

@@ -29,8 +29,8 @@ struct OpenFile {
 struct Process {
   World* world = nullptr;
   Host* host = nullptr;
-  int number = 0;   // counted from 1 in its history
-  int slot = -1;    // see slots.h
+  int number = 0;    // counted from 1 in its history
+  int slot = -1;     // see slots.h
   uint8_t user = 0;  // who it runs as: 0 owns the database
   Actor actor;
   Time dead_clock = 0;
