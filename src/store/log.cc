@@ -46,29 +46,34 @@ Status Log::OpenSegmentsLocked(const std::vector<SegmentNumber>& listed) {
 Result<LogPosition> Log::Refresh() {
   const std::shared_ptr<Segment> segment = live();
   const LastLook last = last_look();
-  looks_++;
-  EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, segment->Look());
-  if (last.settled && attributes == last.attributes) return newest();
+  EFS_ASSIGN_OR_RETURN(const Looked looked, LookAt(*segment));
+  if (last.settled && looked.attributes == last.attributes) return newest();
   const std::lock_guard follow(follow_mutex_);
   if (live() != segment) return FollowLocked();
-  return FollowLocked(attributes);
+  return FollowLocked(looked);
 }
 
-// Follows the generations to the live segment and picks up what was added to it. `looked` are the attributes of the
-// present one, if it was just looked at.
-Result<LogPosition> Log::FollowLocked(std::optional<FileAttributes> looked) {
+Result<Log::Looked> Log::LookAt(const Segment& segment) {
+  looks_++;
+  const Instant begun = clock_.Now();
+  EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, segment.Look());
+  return Looked{attributes, begun};
+}
+
+// Follows the generations to the live segment and picks up what was added to it. `looked` is a look at the present
+// one, if there was one just now.
+Result<LogPosition> Log::FollowLocked(std::optional<Looked> looked) {
   for (int i = 0; i < kMaxGenerations; i++) {
     const std::shared_ptr<Segment> segment = live();
     if (!looked) {
-      looks_++;
-      EFS_ASSIGN_OR_RETURN(looked, segment->Look());
+      EFS_ASSIGN_OR_RETURN(looked, LookAt(*segment));
     }
-    const FileAttributes attributes = *std::exchange(looked, std::nullopt);
-    if (StateOf(attributes) != SegmentState::kLive) {
+    const Looked present = *std::exchange(looked, std::nullopt);
+    if (StateOf(present.attributes) != SegmentState::kLive) {
       EFS_RETURN_IF_ERROR(AdvanceLocked(*segment));
       continue;
     }
-    EFS_ASSIGN_OR_RETURN(const bool believed, PickUpLocked(*segment, attributes));
+    EFS_ASSIGN_OR_RETURN(const bool believed, PickUpLocked(*segment, present));
     if (believed) return newest();
   }
   return Status::Busy("the log in " + layout_.directory() + " was sealed faster than it could be followed; try again");
@@ -76,23 +81,27 @@ Result<LogPosition> Log::FollowLocked(std::optional<FileAttributes> looked) {
 
 // Reads what was added to the live segment. False: the segment was sealed meanwhile, so that it is not known whether
 // the frames count.
-Result<bool> Log::PickUpLocked(Segment& live, const FileAttributes& attributes) {
+Result<bool> Log::PickUpLocked(Segment& live, const Looked& looked) {
   LastLook look = last_look();
-  if (look.attributes != attributes) look = {attributes, clock_.Now(), false};
-  const Instant begun = clock_.Now();
+  if (look.attributes != looked.attributes) look = {looked.attributes, clock_.Now(), false};
   const SegmentEnd end = EndOf(live);
   EFS_ASSIGN_OR_RETURN(const bool more, live.HasFrameAfter(end));
   if (more || end.frames.value == 0) {
     scans_++;
-    EFS_ASSIGN_OR_RETURN(const NewFrames found, live.ScanPatiently(end, attributes.size));
+    EFS_ASSIGN_OR_RETURN(const NewFrames found, live.ScanPatiently(end, looked.attributes.size));
     if (!found.pages.empty()) {
+      // They may be in this host's cache only, and never get to the server: nobody must have seen them then. Costs no
+      // round trip where nothing is on its way.
+      EFS_RETURN_IF_ERROR(live.Sync());
       looks_++;
       EFS_ASSIGN_OR_RETURN(const FileAttributes again, live.Look());
       if (StateOf(again) != SegmentState::kLive) return false;
       Believe(live, found);
     }
   }
-  look.settled = begun - look.first_seen >= kAttributeTick;
+  // By the time before the look: its answer may have been slow, and what is read after it may come from this host's
+  // cache.
+  look.settled = looked.begun - look.first_seen >= kAttributeTick;
   Remember(look);
   return true;
 }

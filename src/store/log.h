@@ -114,6 +114,12 @@ class Log {
   SegmentNumber first_segment() const;
 
  private:
+  // One look: what is read after it is at least as fresh as `begun`, before which it was not sent.
+  struct Looked {
+    FileAttributes attributes;
+    Instant begun;
+  };
+
   // What the last look at the live segment showed.
   struct LastLook {
     FileAttributes attributes;
@@ -128,10 +134,11 @@ class Log {
         page_size_(page_size),
         before_drop_(std::move(before_drop)) {}
 
+  Result<Looked> LookAt(const Segment& segment);
   // "Locked": the caller holds follow_mutex_.
   Status OpenSegmentsLocked(const std::vector<SegmentNumber>& listed);
-  Result<LogPosition> FollowLocked(std::optional<FileAttributes> looked = {});
-  Result<bool> PickUpLocked(Segment& live, const FileAttributes& attributes);
+  Result<LogPosition> FollowLocked(std::optional<Looked> looked = {});
+  Result<bool> PickUpLocked(Segment& live, const Looked& looked);
   Status AdvanceLocked(Segment& ended);  // may leave `ended` the last one if it is live after all
   Result<LogListing> WaitForSuccessorLocked(Segment& ended);
   bool BecomesLive(const Segment& segment) const;

@@ -29,6 +29,12 @@ WriteTransaction::WriteTransaction(const Environment& environment, LiveDatabase&
       allocated_bytes_(live.log().live_size()) {}
 
 WriteTransaction::~WriteTransaction() {
+  // What was written ahead and is not wanted any more must not be on its way when others may write to the segment: an
+  // NFS client holds it back for half a minute.
+  if (unsynced_ && broken_.ok()) {
+    const Result<File*> written = segment_->Writer(live_.files());
+    if (!written.ok() || !(*written)->Sync().ok()) live_.TenureBroken();
+  }
   // What did not fit must not keep the disk full. Without a commit frame nothing of it can count, whoever seals.
   if (!broken_.Is(StatusCode::kFull) || commit_frame_.value != 0) return;
   const Result<File*> writer = segment_->Writer(live_.files());
@@ -125,6 +131,7 @@ Status WriteTransaction::WriteAt(uint64_t offset, Bytes data) {
   const auto write = [&]() -> Status {
     EFS_ASSIGN_OR_RETURN(File* const writer, segment_->Writer(live_.files()));
     EFS_RETURN_IF_ERROR(Allocate(*writer, offset + data.size()));
+    unsynced_ = true;
     return writer->WriteAt(offset, data);
   };
   broken_ = write();
@@ -176,6 +183,7 @@ Status WriteTransaction::WriteCommit(uint32_t page_count) {
   EFS_ASSIGN_OR_RETURN(File* const writer, segment_->Writer(live_.files()));
   Status synced = writer->Sync();
   may_be_lost_ = !synced.ok();
+  if (synced.ok()) unsynced_ = false;
   return synced;
 }
 

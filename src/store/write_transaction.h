@@ -59,6 +59,7 @@ class WriteTransaction {
   FrameNumber rewritten_from_;                    // the first frame whose page was written again; 0: none
   std::optional<FrameHeaderBytes> first_header_;  // of the first frame, while it is hidden
   FrameNumber commit_frame_;                      // 0 until it is about to be written
+  bool unsynced_ = false;                         // something was written that may not be on the server yet
   bool may_be_lost_ = false;                      // the sync of the commit failed
   uint64_t allocated_bytes_ = 0;                  // known size of the segment's file
   uint64_t frames_written_ = 0;

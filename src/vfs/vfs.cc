@@ -306,6 +306,12 @@ int RegisterVfs(const Environment& environment, bool make_default, const std::st
   return rc;
 }
 
+void ForgetDatabases(const std::string& name) {
+  for (Vfs* vfs = newest_vfs.load(); vfs != nullptr; vfs = vfs->older) {
+    if (vfs->name == name) delete vfs->databases.exchange(nullptr);
+  }
+}
+
 int ReleaseLeases() {
   int released = 0;
   for (Vfs* vfs = newest_vfs.load(); vfs != nullptr; vfs = vfs->older) released += vfs->registry().ReleaseLeases();

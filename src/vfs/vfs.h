@@ -13,6 +13,10 @@ inline constexpr char kVfsName[] = "efs";
 // `environment` must live as long as the process. Again for the same name: only `make_default` counts.
 int RegisterVfs(const Environment& environment, bool make_default, const std::string& name = kVfsName);
 
+// Forgets what is remembered of the databases that were opened through the VFS of that name, as if the process had just
+// begun; none of them may be open. For a program that plays several processes, one after another.
+void ForgetDatabases(const std::string& name);
+
 // Gives back the leases of this process that no transaction uses; how many.
 int ReleaseLeases();
 

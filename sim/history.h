@@ -1,0 +1,55 @@
+#ifndef SQLITE_EFS_SIM_HISTORY_H_
+#define SQLITE_EFS_SIM_HISTORY_H_
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sim/client.h"
+#include "sim/faults.h"
+#include "sim/world.h"
+
+namespace sqlite_efs::sim {
+
+// What may happen in histories, whatever the seed.
+struct Options {
+  int hosts = 0;  // 0: the seed decides; 1: processes of one machine, with the embedded lease
+  size_t least_faults = 4;
+  size_t most_faults = 9;
+  FaultKinds kinds = {};
+  bool detach = false;
+};
+
+// A history is decided by its seed, and by what is left out of it to find the part that matters.
+struct Plan {
+  uint64_t seed = 1;
+  std::set<size_t> masked_faults;
+  std::set<std::pair<size_t, size_t>> masked_tasks;  // client, task
+  bool tracing = false;
+};
+
+struct Report {
+  std::string violation;  // empty: none
+  uint64_t hash = 0;      // of every call, its time and its outcome
+  uint64_t hosts = 0;
+  uint64_t calls = 0;
+  uint64_t commits = 0;
+  uint64_t unknown = 0;
+  uint64_t faults = 0;  // that happened
+  Counts counts;
+  ClientCounts clients;
+  // The plan's size, for whoever wants to make it smaller.
+  size_t planned_faults = 0;
+  std::vector<size_t> planned_tasks;  // by client
+};
+
+// Once, before the first history.
+void PrepareHistories();
+
+Report RunHistory(const Plan& plan, const Options& options);
+
+}  // namespace sqlite_efs::sim
+
+#endif  // SQLITE_EFS_SIM_HISTORY_H_

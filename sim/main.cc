@@ -1,0 +1,149 @@
+// efs-sim: runs the engine in simulated worlds, and says whether it kept its promises. docs/simulation.md
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "sim/history.h"
+#include "sim/runner.h"
+
+namespace sqlite_efs::sim {
+namespace {
+
+struct Arguments {
+  uint64_t seed = 1;
+  uint64_t histories = 1000;
+  int jobs = 1;
+  std::vector<std::string> faults = {"all"};
+  std::string without;
+  bool trace = false;
+  Options options;
+};
+
+bool ChooseFaults(const std::vector<std::string>& names, FaultKinds* kinds) {
+  for (const std::string& name : names) {
+    bool known = name == "all" || name == "none";
+    if (name == "all") kinds->fill(true);
+    for (size_t i = 0; i < kFaultKinds; i++) {
+      if (name != NameOf(static_cast<FaultKind>(i))) continue;
+      (*kinds)[i] = known = true;
+    }
+    if (known) continue;
+    std::fprintf(stderr, "efs-sim: there is no fault \"%s\"; they are: all none", name.c_str());
+    for (size_t i = 0; i < kFaultKinds; i++) std::fprintf(stderr, " %s", NameOf(static_cast<FaultKind>(i)));
+    std::fprintf(stderr, "\n");
+    return false;
+  }
+  return true;
+}
+
+void Row(const char* name, uint64_t value) {
+  std::printf("  %-18s %12llu\n", name, static_cast<unsigned long long>(value));
+}
+
+void PrintTable(const Totals& totals, double seconds, int jobs) {
+  const uint64_t histories = std::max<uint64_t>(totals.histories, 1);
+  Row("histories", totals.histories);
+  std::printf("  %-18s %12.0f  (%.0f for each of %d jobs)\n", "histories/s", static_cast<double>(histories) / seconds,
+              static_cast<double>(histories) / seconds / jobs, jobs);
+  Row("hosts", totals.hosts);
+  Row("calls", totals.calls);
+  Row("commits", totals.commits);
+  Row("  fewest", totals.fewest_commits);
+  Row("reads", totals.clients.reads);
+  Row("conflicts, busy", totals.clients.conflicts);
+  Row("refusals", totals.clients.errors);
+  Row("unknown outcomes", totals.unknown);
+  Row("takeovers", totals.counts.takeovers);
+  Row("seals", totals.counts.seals);
+  Row("claims", totals.counts.claims);
+  Row("merges", totals.counts.merges);
+  Row("detaches", totals.clients.detaches);
+  uint64_t faults = 0;
+  for (const uint64_t count : totals.counts.faults) faults += count;
+  Row("faults", faults);
+  Row("  fewest", totals.fewest_faults);
+  for (size_t i = 0; i < kFaultKinds; i++) {
+    if (totals.counts.faults[i] != 0) {
+      Row(("  " + std::string(NameOf(static_cast<FaultKind>(i)))).c_str(), totals.counts.faults[i]);
+    }
+  }
+  std::printf("  %-18s %016llx\n", "trace hash", static_cast<unsigned long long>(totals.hash));
+}
+
+std::string Command(const Arguments& arguments, const Plan& plan) {
+  std::string command = "efs-sim --seed " + std::to_string(plan.seed) + " --trace";
+  if (arguments.options.hosts != 0) command += " --hosts " + std::to_string(arguments.options.hosts);
+  if (arguments.options.detach) command += " --detach";
+  std::string faults;
+  for (const std::string& name : arguments.faults) faults += (faults.empty() ? "" : ",") + name;
+  if (faults != "all") command += " --faults " + faults;
+  const std::string masks = FormatMasks(plan);
+  return masks.empty() ? command : command + " --without " + masks;
+}
+
+int Trace(const Arguments& arguments) {
+  Plan plan;
+  plan.seed = arguments.seed;
+  plan.tracing = true;
+  if (!ParseMasks(arguments.without, &plan)) {
+    std::fprintf(stderr, "efs-sim: --without is not of the form f3,c2.5\n");
+    return 2;
+  }
+  std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
+  const Report report = RunHistory(plan, arguments.options);
+  Totals totals;
+  totals.Add(report);
+  std::printf("trace hash %016llx\n", static_cast<unsigned long long>(totals.hash));
+  std::printf("seed %llu: %s\n", static_cast<unsigned long long>(plan.seed),
+              report.violation.empty() ? "no violation" : report.violation.c_str());
+  return report.violation.empty() ? 0 : 1;
+}
+
+int Judge(const Arguments& arguments) {
+  const auto begun = std::chrono::steady_clock::now();
+  const Verdicts verdicts = RunHistories(arguments.seed, arguments.histories, arguments.jobs, arguments.options);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
+  PrintTable(verdicts.totals, took.count(), arguments.jobs);
+  if (verdicts.violations.empty()) {
+    std::printf("no violation\n");
+    return 0;
+  }
+  for (const Violation& violation : verdicts.violations) {
+    std::printf("VIOLATION, seed %llu: %s\n", static_cast<unsigned long long>(violation.seed), violation.what.c_str());
+  }
+  Plan plan;
+  plan.seed = verdicts.violations.front().seed;
+  std::printf("replay with: %s\n", Command(arguments, plan).c_str());
+  const Plan reduced = Reduce(plan, arguments.options);
+  std::printf("reduced (%s): %s\n", Try(reduced, arguments.options).c_str(), Command(arguments, reduced).c_str());
+  return 1;
+}
+
+int Main(int argc, char** argv) {
+  Arguments arguments;
+  CLI::App app{
+      "Runs the storage engine, under real SQLite, on simulated machines with a simulated file server, and "
+      "checks each history against what the engine promises. Exit code 1: a promise was broken."};
+  app.add_option("--seed", arguments.seed, "The first history's seed")->capture_default_str();
+  app.add_option("--histories", arguments.histories, "How many, each with the next seed")->capture_default_str();
+  app.add_option("--hosts", arguments.options.hosts, "Machines; 1: with the embedded lease; 0: the seed decides")
+      ->check(CLI::Range(0, 8))
+      ->capture_default_str();
+  app.add_option("--faults", arguments.faults, "Which kinds may happen, or all, or none")->delimiter(',');
+  app.add_option("--jobs", arguments.jobs, "Processes to run in")->check(CLI::Range(1, 256))->capture_default_str();
+  app.add_option("--without", arguments.without, "With --trace: what to leave out, as a reduced history says");
+  app.add_flag("--detach", arguments.options.detach, "Databases are detached now and then");
+  app.add_flag("--trace", arguments.trace, "Shows each call of the one history --seed");
+  CLI11_PARSE(app, argc, argv);
+  if (!ChooseFaults(arguments.faults, &arguments.options.kinds)) return 2;
+  PrepareHistories();
+  return arguments.trace ? Trace(arguments) : Judge(arguments);
+}
+
+}  // namespace
+}  // namespace sqlite_efs::sim
+
+int main(int argc, char** argv) { return sqlite_efs::sim::Main(argc, argv); }

@@ -1,0 +1,232 @@
+#include "sim/world.h"
+
+#include <algorithm>
+#include <cstdarg>
+#include <cstdio>
+#include <utility>
+
+namespace sqlite_efs::sim {
+namespace {
+
+constexpr Time kSoftMount = 20 * kSecond;
+constexpr Time kLatest = 40 * kSecond;  // until a late effect
+constexpr int64_t kJump_ms = 10'000'000;
+constexpr uint64_t kDrift = 200;  // parts per thousand, both ways
+
+Scheduler& scheduler() { return Scheduler::Get(); }
+
+World* present = nullptr;
+
+}  // namespace
+
+World::World(uint64_t seed) : random(Mix(seed, 1)), latency(Mix(seed, 2)) {
+  scheduler().Reset();
+  server.Reset(Mix(seed, 3));
+  present = this;
+}
+
+World::~World() { present = nullptr; }
+
+World* World::Present() { return present; }
+
+Host& World::AddHost(bool local) {
+  const int number = static_cast<int>(hosts.size()) + 1;
+  hosts.push_back(std::make_unique<Host>(server, number, local, latency.Next()));
+  return *hosts.back();
+}
+
+Process& World::AddProcess(Host& host, uint8_t user) {
+  Process& process = processes.emplace_back();
+  process.world = this;
+  process.host = &host;
+  process.number = static_cast<int>(processes.size());
+  process.user = user;
+  process.actor.process = &process;
+  if (host.is_frozen()) scheduler().Stop(&process.actor);
+  return process;
+}
+
+void World::Kill(Process& process) {
+  if (process.dead()) return;
+  Say("process %d is killed", process.number);
+  scheduler().Kill(&process.actor);
+  for (OpenFile* const file : process.open) {
+    if (!process.host->dead || process.host->local()) server.Close(file->ino, file->open);
+    file->process = nullptr;
+  }
+  process.open.clear();
+}
+
+void World::KillHost(Host& host) {
+  if (host.dead) return;
+  Say("host %d is killed", host.number());
+  host.Die();
+  for (Process& process : processes) {
+    if (process.host == &host) Kill(process);
+  }
+}
+
+void World::Hold(Host& host, Time duration, bool clock_stands) {
+  Say("host %d freezes for %.3f s", host.number(), static_cast<double>(duration) / kSecond);
+  host.Freeze(clock_stands);
+  for (Process& process : processes) {
+    if (process.host != &host || process.dead()) continue;
+    process.disturbed += duration;
+    scheduler().Stop(&process.actor);
+  }
+  scheduler().At(scheduler().now() + duration, [this, &host] {
+    host.Thaw();
+    Say("host %d thaws", host.number());
+    for (Process& process : processes) {
+      if (process.host == &host && !process.dead()) scheduler().Continue(&process.actor);
+    }
+  });
+}
+
+Verdict World::Entering(Process& process, Op op) {
+  calls++;
+  counts.calls[static_cast<size_t>(op)]++;
+  Verdict verdict;
+  if (!faults_enabled) return verdict;
+  for (Fault& fault : faults) {
+    if (fault.masked || (!fault.any_op && fault.op != op)) continue;
+    if (fault.countdown-- != 0) continue;
+    fault.masked = true;
+    Happen(process, fault, op, &verdict);
+  }
+  return verdict;
+}
+
+void World::Happen(Process& process, const Fault& fault, Op op, Verdict* verdict) {
+  Host& host = *process.host;
+  counts.faults[static_cast<size_t>(fault.kind)]++;
+  Say("fault %s at the next call (%s) of process %d, %.3f s", NameOf(fault.kind), NameOf(op), process.number,
+      static_cast<double>(fault.duration) / kSecond);
+  verdict->detail = fault.detail;
+  switch (fault.kind) {
+    case FaultKind::kKillProcess:
+      // Now, or while the call is under way.
+      scheduler().At(scheduler().now() + static_cast<Time>(fault.detail % (2 * kMillisecond)) * (fault.detail >> 63),
+                     [this, &process] { Kill(process); });
+      break;
+    case FaultKind::kStopProcess:
+      process.disturbed += fault.duration;
+      scheduler().Stop(&process.actor);
+      scheduler().At(scheduler().now() + fault.duration, [this, &process] {
+        if (!process.dead()) scheduler().Continue(&process.actor);
+        Say("process %d goes on", process.number);
+      });
+      break;
+    case FaultKind::kStall:
+      process.disturbed += fault.duration;
+      (fault.detail % 2 == 0 ? verdict->delay_before : verdict->delay_after) = fault.duration;
+      break;
+    case FaultKind::kFreezeHost:
+    case FaultKind::kFreezeClock:
+      Hold(host, fault.duration, fault.kind == FaultKind::kFreezeClock);
+      break;
+    case FaultKind::kKillHost:
+      scheduler().At(scheduler().now(), [this, &host] { KillHost(host); });
+      break;
+    case FaultKind::kCutHost:
+      if (host.local()) break;
+      for (Process& other : processes) {
+        if (other.host == &host) other.disturbed += fault.duration;
+      }
+      host.Cut();
+      scheduler().At(scheduler().now() + fault.duration, [&host] {
+        host.Heal();
+        Scheduler::Get().Wake(&host);
+      });
+      break;
+    case FaultKind::kError:
+      verdict->outcome = Verdict::Outcome::kFails;
+      break;
+    case FaultKind::kErrorAfter:
+      verdict->outcome = Verdict::Outcome::kFailsAfter;
+      break;
+    case FaultKind::kLate:
+      verdict->outcome = host.local() ? Verdict::Outcome::kFails : Verdict::Outcome::kLate;
+      break;
+    case FaultKind::kTornWrite:
+      verdict->outcome = Verdict::Outcome::kTorn;
+      break;
+    case FaultKind::kSyncError:
+      if (host.local()) {
+        verdict->outcome = Verdict::Outcome::kFailsAfter;
+      } else {
+        host.write_fails = true;
+      }
+      break;
+    case FaultKind::kFullDisk:
+      server.full = true;
+      scheduler().At(scheduler().now() + fault.duration, [this] { server.full = false; });
+      break;
+    case FaultKind::kLostReply:
+      verdict->outcome = Verdict::Outcome::kFailsAfter;
+      break;
+    case FaultKind::kLateRequest:
+      verdict->outcome = Verdict::Outcome::kLate;
+      break;
+    case FaultKind::kDoubledRequest:
+      verdict->outcome = Verdict::Outcome::kDoubled;
+      break;
+    case FaultKind::kServiceOut:
+      service.out_until = scheduler().now() + fault.duration;
+      break;
+    case FaultKind::kClockJump:
+      host.JumpWall(static_cast<int64_t>(fault.detail % (2 * kJump_ms)) - kJump_ms);
+      break;
+    case FaultKind::kClockDrift:
+      host.Drift(static_cast<int32_t>(fault.detail % (2 * kDrift)) - static_cast<int32_t>(kDrift));
+      break;
+  }
+}
+
+// Most calls are quick, some are slow, a few are very slow: so that every order of two calls comes up.
+void World::Travel(Process&, bool remote, Time extra) {
+  const uint64_t draw = latency.Next();
+  Time least = remote ? 100 * kMicrosecond : kMicrosecond;
+  Time span = remote ? 300 * kMicrosecond : 20 * kMicrosecond;
+  if (draw % 64 == 0) span = 20 * kMillisecond;
+  if (draw % 1024 == 0) span = kSecond;
+  scheduler().Sleep(least + static_cast<Time>((draw >> 16) % static_cast<uint64_t>(span)) + extra);
+}
+
+bool World::AwaitNetwork(Process& process) {
+  Host& host = *process.host;
+  const Time deadline = scheduler().now() + kSoftMount;
+  while (host.is_cut() && !process.dead()) {
+    if (!scheduler().Block(&host, deadline)) return !host.is_cut();
+  }
+  return true;
+}
+
+void World::Later(std::function<void()> effect) {
+  if (!effect || latency.OneIn(4)) return;
+  scheduler().At(scheduler().now() + latency.Magnitude(kMillisecond, kLatest), std::move(effect));
+}
+
+void World::Note(const Process& process, Op op, const std::string& path, int code) {
+  const auto [a, b] = std::exchange(details_, {});
+  const auto now = static_cast<uint64_t>(scheduler().now());
+  hash = Mix(hash ^ now, (a << 32) ^ (b << 8) ^ static_cast<uint64_t>(code) ^ (static_cast<uint64_t>(op) << 56) ^
+                             static_cast<uint64_t>(process.number));
+  if (!tracing) return;
+  const auto* const thread = scheduler().current();
+  std::printf("%12.6f h%d p%d t%u %-8s %s %llu %llu -> %d\n", static_cast<double>(now) / kSecond,
+              process.host->number(), process.number, thread == nullptr ? 0 : thread->id, NameOf(op), path.c_str(),
+              static_cast<unsigned long long>(a), static_cast<unsigned long long>(b), code);
+}
+
+void World::Say(const char* format, ...) {
+  if (!tracing) return;
+  std::printf("%12.6f ", static_cast<double>(scheduler().now()) / kSecond);
+  va_list arguments;
+  va_start(arguments, format);
+  std::vprintf(format, arguments);
+  va_end(arguments);
+  std::printf("\n");
+}
+
+}  // namespace sqlite_efs::sim

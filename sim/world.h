@@ -1,0 +1,103 @@
+#ifndef SQLITE_EFS_SIM_WORLD_H_
+#define SQLITE_EFS_SIM_WORLD_H_
+
+#include <array>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sim/faults.h"
+#include "sim/file_server.h"
+#include "sim/host.h"
+#include "sim/lease_service.h"
+#include "sim/random.h"
+#include "sim/scheduler.h"
+
+namespace sqlite_efs::sim {
+
+class World;
+struct Process;
+
+struct OpenFile {
+  Process* process = nullptr;  // null once it is closed
+  Ino ino = 0;
+  OpenId open = 0;
+};
+
+// A simulated operating system process.
+struct Process {
+  World* world = nullptr;
+  Host* host = nullptr;
+  int number = 0;    // counted from 1 in its history
+  int slot = -1;     // see slots.h
+  uint8_t user = 0;  // who it runs as: 0 owns the database
+  Actor actor;
+  Time dead_clock = 0;
+  Time disturbed = 0;  // how long faults have held it up
+  std::vector<OpenFile*> open;
+
+  bool dead() const { return actor.dead; }
+};
+
+struct Counts {
+  std::array<uint64_t, kFaultKinds> faults = {};
+  std::array<uint64_t, kOps> calls = {};
+  uint64_t seals = 0;
+  uint64_t claims = 0;
+  uint64_t merges = 0;
+  uint64_t takeovers = 0;
+  uint64_t detaches = 0;
+};
+
+// One history's machines, files and misfortunes.
+class World {
+ public:
+  explicit World(uint64_t seed);
+  ~World();
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+  static World* Present();  // the one there is
+
+  FileServer server;
+  LeaseService service;
+  std::vector<std::unique_ptr<Host>> hosts;
+  std::deque<Process> processes;
+  std::vector<Fault> faults;
+  bool faults_enabled = true;
+  Counts counts;
+  uint64_t calls = 0;
+  Random random;   // of whatever the product draws
+  Random latency;  // of whatever takes time
+
+  Host& AddHost(bool local);
+  Process& AddProcess(Host& host, uint8_t user);
+  void Kill(Process& process);
+  void KillHost(Host& host);
+  // At the beginning of each call: counts it, and lets happen what is due.
+  Verdict Entering(Process& process, Op op);
+  // Lets the time of half a call pass.
+  void Travel(Process& process, bool remote, Time extra);
+  // Waits until the host has a network; false after the time that a soft mount has patience.
+  bool AwaitNetwork(Process& process);
+  // Lets `effect` happen some time after its call has failed, or not at all.
+  void Later(std::function<void()> effect);
+
+  // What happened, for the trace and its hash.
+  bool tracing = false;
+  uint64_t hash = 0;
+  // A call's details, for the next Note().
+  void Detail(uint64_t a, uint64_t b) { details_ = {a, b}; }
+  void Note(const Process& process, Op op, const std::string& path, int code);
+  void Say(const char* format, ...) __attribute__((format(printf, 2, 3)));
+
+ private:
+  void Happen(Process& process, const Fault& fault, Op op, Verdict* verdict);
+  void Hold(Host& host, Time duration, bool clock_stands);
+
+  std::pair<uint64_t, uint64_t> details_;
+};
+
+}  // namespace sqlite_efs::sim
+
+#endif  // SQLITE_EFS_SIM_WORLD_H_
