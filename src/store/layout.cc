@@ -14,6 +14,7 @@ namespace {
 constexpr size_t kSegmentDigits = 10;
 constexpr size_t kIdSize = 37;  // a UUID and a line end
 constexpr char kTemporaryPrefix[] = "tmp.";
+constexpr std::string_view kCopiedInfix = ".copied.";
 constexpr std::string_view kMergedSuffix = ".merged";
 constexpr int kMaxListings = 5;
 
@@ -58,6 +59,14 @@ std::string Layout::segment(SegmentNumber number) const {
 }
 
 std::string Layout::temporary() const { return directory_ + "/" + kTemporaryPrefix + NewUuid(); }
+
+std::optional<CopiedName> ParseCopiedName(std::string_view name) {
+  const size_t at = name.find(kCopiedInfix);
+  if (at == std::string_view::npos) return std::nullopt;
+  const std::optional<SegmentNumber> through = ParseSegmentName(name.substr(0, at));
+  if (!through) return std::nullopt;
+  return CopiedName{*through, std::string(name.substr(at + kCopiedInfix.size()))};
+}
 
 bool IsTemporary(std::string_view name) { return name.starts_with(kTemporaryPrefix); }
 

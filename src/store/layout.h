@@ -20,7 +20,7 @@ namespace sqlite_efs {
 //         0000000004 ...         the log's segments
 //         0000000004.sealed      a second name of a segment: nobody may add to it
 //         copying                the name of the last copying of segments into the base that was begun
-//         0000000004.copied      the segments up to this one are in the base, durable, by the copying that it names
+//         0000000004.copied.ID   the segments up to this one are in the base, durable, by the copying of that name
 //         0000000003.merged      the newest segment that was merged and removed
 //         counted                how many frames of each merged segment counted
 //         0000000005.claim       who may write to a segment that a helper made
@@ -36,7 +36,9 @@ class Layout {
   std::string lease() const { return directory_ + "/lease"; }
   std::string segment(SegmentNumber number) const;
   std::string sealed(SegmentNumber number) const { return segment(number) + ".sealed"; }
-  std::string copied(SegmentNumber number) const { return segment(number) + ".copied"; }
+  std::string copied(SegmentNumber number, const std::string& copying_id) const {
+    return segment(number) + ".copied." + copying_id;
+  }
   std::string copying() const { return directory_ + "/copying"; }
   std::string merged(SegmentNumber number) const { return segment(number) + ".merged"; }
   std::string claim(SegmentNumber number) const { return segment(number) + ".claim"; }
@@ -55,6 +57,13 @@ std::optional<SegmentNumber> ParseSegmentName(std::string_view name);
 
 // Whether the newest of the names in the log directory marks the end of the log: the database was detached.
 Result<bool> HasEnded(FileSystem& files, const Layout& layout, const std::vector<std::string>& names);
+
+// What a name that Layout::copied() makes says.
+struct CopiedName {
+  SegmentNumber through;
+  std::string copying_id;
+};
+std::optional<CopiedName> ParseCopiedName(std::string_view name);
 
 // Whether the name is one that Layout::temporary() makes.
 bool IsTemporary(std::string_view name);

@@ -120,6 +120,7 @@ Status Log::AdvanceLocked(Segment& ended) {
     return {StatusCode::kStale, "log segment " + layout_.segment(next_number) + " was merged before it was read"};
   }
   EFS_ASSIGN_OR_RETURN(std::shared_ptr<Segment> next, Segment::Open(files_, layout_, next_number, page_size_));
+  EFS_RETURN_IF_ERROR(CheckNotReused(ended));
   EFS_RETURN_IF_ERROR(CompleteLocked(ended, next->header().counted_of_previous));
   {
     const std::unique_lock lock(mutex_);
@@ -127,6 +128,16 @@ Status Log::AdvanceLocked(Segment& ended) {
     last_look_ = {};
   }
   return DropMergedLocked(listing.segments.front());
+}
+
+// The successor of `ended` was opened by its name. That is the right one as long as `ended` is not merged: before that
+// no successor can have been merged and removed, and the name have been given again by a seal that came too late.
+Status Log::CheckNotReused(const Segment& ended) {
+  EFS_ASSIGN_OR_RETURN(const Looked looked, LookAt(ended));
+  if (StateOf(looked.attributes) != SegmentState::kMerging) return {};
+  EFS_ASSIGN_OR_RETURN(const LogListing listing, ListLog(files_, layout_));
+  if (listing.merged <= ended.number()) return {};
+  return {StatusCode::kStale, "the log in " + layout_.directory() + " was merged faster than it was followed"};
 }
 
 Status Log::DropMerged(SegmentNumber oldest) {
@@ -322,14 +333,10 @@ Result<std::shared_ptr<Segment>> Log::OwnNewSegment(Instant deadline) {
 
 Result<bool> Log::Decide(Segment& segment, FrameNumber last) {
   const std::lock_guard follow(follow_mutex_);
-  const Result<FileAttributes> attributes = segment.Look();
-  if (attributes.ok() && StateOf(*attributes) == SegmentState::kLive) {
-    const Result<bool> created = Seal(files_, layout_, segment, EndOf(segment), Successor::kHelpers);
-    if (!created.ok() && !created.status().Is(StatusCode::kStale)) return created.status();
-    if (created.ok() && *created) seals_++;
-  } else if (!attributes.ok() && !attributes.status().Is(StatusCode::kStale)) {
-    return attributes.status();
-  }
+  // Also one that somebody has begun to seal, and then died.
+  const Result<bool> created = Seal(files_, layout_, segment, EndOf(segment), Successor::kHelpers);
+  if (!created.ok() && !created.status().Is(StatusCode::kStale)) return created.status();
+  if (created.ok() && *created) seals_++;
   EFS_ASSIGN_OR_RETURN(const FrameNumber counted, CountedOf(segment));
   (void)FollowLocked();  // so that the index has the commit, if it counts
   return counted >= last;

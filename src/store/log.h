@@ -142,6 +142,7 @@ class Log {
   Status AdvanceLocked(Segment& ended);  // may leave `ended` the last one if it is live after all
   Result<LogListing> WaitForSuccessorLocked(Segment& ended);
   bool BecomesLive(const Segment& segment) const;
+  Status CheckNotReused(const Segment& ended);
   Status DropMergedLocked(SegmentNumber oldest);
   Status CompleteLocked(Segment& ended, FrameNumber counted);
   Result<FrameNumber> CountedOf(const Segment& segment) const;

@@ -12,6 +12,7 @@ namespace {
 constexpr size_t kOneSegment = 1;
 constexpr size_t kAllSegments = SIZE_MAX;
 constexpr Duration kPoll = std::chrono::milliseconds(5);
+constexpr Duration kLongestCatchUp = std::chrono::seconds(2);
 constexpr Duration kPauseAfterFailure = std::chrono::seconds(5);
 constexpr Duration kOldDebris = std::chrono::hours(1);
 constexpr size_t kIdSize = 36;  // of a UUID
@@ -47,13 +48,27 @@ void Merger::MergeWhatIsDue() {
   if (!locked.ok() || !*locked) {
     return FailLocked(locked.ok() ? Status::Busy("another process is merging " + layout_.base()) : locked.status());
   }
-  const Result<Outcome> outcome = StepLocked(kOneSegment);
+  const size_t sealed = log_.segments().size() - 1;
+  const size_t most = environment_.merge.max_sealed_segments;
+  const Result<Outcome> outcome = StepLocked(sealed > most ? sealed - most : kOneSegment);
   if (outcome.ok()) {
     SetObstacle("");
+    CatchUpLocked();
   } else {
     FailLocked(outcome.status());
   }
   UnlockLocked();
+}
+
+// Writers that are faster than the merge wait for it, for a bounded time.
+void Merger::CatchUpLocked() {
+  const Instant deadline = environment_.clock.Now() + kLongestCatchUp;
+  while (log_.segments().size() > environment_.merge.max_waiting_segments && environment_.clock.Now() < deadline) {
+    const Result<Outcome> outcome = StepLocked(kAllSegments);
+    if (!outcome.ok()) return FailLocked(outcome.status());
+    if (*outcome == Outcome::kNothingToDo) return;
+    if (*outcome == Outcome::kMustWait) environment_.clock.Sleep(kPoll);
+  }
 }
 
 // Whether the oldest sealed segment has been so for a while, out of politeness to those who read old states, or there
@@ -64,8 +79,8 @@ bool Merger::IsDueLocked() {
   if (segments.size() < 2 || poisoned_) return false;
   const Instant now = environment_.clock.Now();
   if (pause_until_ && now < *pause_until_) return false;
-  if (last_change_ && !copy_ && now - *last_change_ < 2 * limits.tick) return false;
-  if (copy_ || segments.size() - 1 > limits.max_sealed_segments) return true;
+  if (awaits_removal_ && now - *last_change_ < 2 * limits.tick) return false;
+  if (copy_ || awaits_removal_ || segments.size() - 1 > limits.max_sealed_segments) return true;
   if (oldest_ != segments.front()->number()) {
     const Result<FileAttributes> attributes = segments.front()->Look();
     if (!attributes.ok()) return attributes.status().Is(StatusCode::kStale);  // somebody has merged it
@@ -104,6 +119,7 @@ void Merger::FailLocked(const Status& status) {
   SetObstacle(status.message());
   pause_until_ = environment_.clock.Now() + kPauseAfterFailure;
   copy_.reset();
+  awaits_removal_ = false;
 }
 
 // --- the lock
@@ -154,36 +170,42 @@ Result<Merger::Outcome> Merger::StepLocked(size_t max_segments) {
   EFS_ASSIGN_OR_RETURN(const LogListing listing, ListLog(files_, layout_));
   EFS_RETURN_IF_ERROR(log_.DropMerged(listing.segments.front()));
   if (listing.segments.size() == 1) return Outcome::kNothingToDo;
-  for (const SegmentNumber number : listing.segments) {
-    if (!listing.HasName(layout_.copied(number))) continue;
-    EFS_ASSIGN_OR_RETURN(const std::string id, ReadSmallFile(files_, layout_.copied(number), kIdSize));
-    EFS_ASSIGN_OR_RETURN(const bool valid, IsLastCopy(id));
-    if (valid) return RemoveLocked(listing, number);
-    // Somebody has copied older pages over it since: of a merger that was stopped when it had copied all.
-    EFS_RETURN_IF_ERROR(files_.Remove(layout_.copied(number)));
+  EFS_ASSIGN_OR_RETURN(const std::string last, LastCopying());
+  for (const std::string& name : listing.names) {
+    const std::optional<CopiedName> copied = ParseCopiedName(name);
+    if (copied && copied->copying_id == last && listing.Has(copied->through)) return RemoveLocked(listing, *copied);
   }
   return CopyLocked(max_segments);
 }
 
-// Whether no copy was begun since the one of that name.
-Result<bool> Merger::IsLastCopy(const std::string& id) const {
-  EFS_ASSIGN_OR_RETURN(const std::string last, ReadSmallFile(files_, layout_.copying(), kIdSize));
-  return last == id;
+// The copying that was begun last; "" if there was none.
+Result<std::string> Merger::LastCopying() const {
+  Result<std::string> id = ReadSmallFile(files_, layout_.copying(), kIdSize);
+  return id.status().Is(StatusCode::kNotFound) ? Result<std::string>(std::string()) : id;
 }
 
-// Gives a name to a file of that content, in one step, in the place of one that has it.
-Status Merger::WriteName(const std::string& path, const std::string& content) {
-  const std::string temporary = layout_.temporary();
-  EFS_RETURN_IF_ERROR(WriteNewFile(files_, temporary, content, kPermissions));
-  return files_.Rename(temporary, path);
+// Takes away what says of other copyings that they are complete, before anything is written over theirs. kBusy if
+// somebody who was stopped takes such a name at this moment.
+Status Merger::RemoveCopiedNames(const LogListing& listing, const std::string& but_of_copying) {
+  for (const std::string& name : listing.names) {
+    const std::optional<CopiedName> copied = ParseCopiedName(name);
+    if (!copied || copied->copying_id == but_of_copying) continue;
+    const Status removed = files_.Remove(layout_.directory() + "/" + name);
+    if (removed.Is(StatusCode::kNotFound)) return Status::Busy("another process is merging " + layout_.base());
+    EFS_RETURN_IF_ERROR(removed);
+  }
+  return {};
 }
 
 // The segments are chosen under the lock, by a listing that no cache can answer, since this process has just changed
 // the directory: neither a descriptor nor a cached name proves that a segment still exists.
 Status Merger::BeginCopyLocked(size_t max_segments) {
-  copy_id_ = NewUuid();
-  EFS_RETURN_IF_ERROR(WriteName(layout_.copying(), copy_id_));
+  copying_id_ = NewUuid();
+  const std::string temporary = layout_.temporary();
+  EFS_RETURN_IF_ERROR(WriteNewFile(files_, temporary, copying_id_, kPermissions));
+  EFS_RETURN_IF_ERROR(files_.Rename(temporary, layout_.copying()));
   EFS_ASSIGN_OR_RETURN(const LogListing listing, ListLog(files_, layout_));
+  EFS_RETURN_IF_ERROR(RemoveCopiedNames(listing, copying_id_));
   std::vector<SealedSegment> segments;
   for (size_t i = 0; i + 1 < listing.segments.size() && i < max_segments; i++) {
     EFS_ASSIGN_OR_RETURN(SealedSegment sealed, Known(listing.segments[i]));
@@ -196,14 +218,13 @@ Status Merger::BeginCopyLocked(size_t max_segments) {
 
 Result<Merger::Outcome> Merger::CopyLocked(size_t max_segments) {
   if (copy_) {
-    EFS_ASSIGN_OR_RETURN(const bool last, IsLastCopy(copy_id_));
-    if (!last) copy_.reset();
+    EFS_ASSIGN_OR_RETURN(const std::string last, LastCopying());
+    if (last != copying_id_) copy_.reset();
   }
   if (!copy_) EFS_RETURN_IF_ERROR(BeginCopyLocked(max_segments));
   const Result<bool> complete = copy_->CopyPiece(environment_.merge.step_pages);
   last_change_ = environment_.clock.Now();
-  // A server that says "no space" keeps nothing for later; any other write that failed may still land.
-  if (!complete.ok()) poisoned_ = !complete.status().Is(StatusCode::kFull);
+  poisoned_ = copy_->write_failed();
   EFS_RETURN_IF_ERROR(complete.status());
   if (!*complete) return Outcome::kProgress;
   {
@@ -212,7 +233,8 @@ Result<Merger::Outcome> Merger::CopyLocked(size_t max_segments) {
   }
   const SegmentNumber through = copy_->through();
   copy_.reset();
-  EFS_RETURN_IF_ERROR(WriteName(layout_.copied(through), copy_id_));
+  EFS_RETURN_IF_ERROR(files_.Open(layout_.copied(through, copying_id_), OpenMode::kCreateNew, kPermissions).status());
+  awaits_removal_ = true;
   return Outcome::kProgress;
 }
 
@@ -229,8 +251,9 @@ Result<SealedSegment> Merger::Known(SegmentNumber number) {
   return Status::Busy("log segment " + layout_.segment(number) + " is not known yet");
 }
 
-// What the segments up to `through` hold is in the base, and durable.
-Result<Merger::Outcome> Merger::RemoveLocked(const LogListing& listing, SegmentNumber through) {
+// What the segments up to the one of that name hold is in the base, and durable.
+Result<Merger::Outcome> Merger::RemoveLocked(const LogListing& listing, const CopiedName& copied) {
+  const SegmentNumber through = copied.through;
   EFS_ASSIGN_OR_RETURN(const bool stamped, StampLocked());
   if (!stamped) return Outcome::kMustWait;
   for (const SegmentNumber number : listing.segments) {
@@ -238,7 +261,7 @@ Result<Merger::Outcome> Merger::RemoveLocked(const LogListing& listing, SegmentN
     EFS_ASSIGN_OR_RETURN(const SealedSegment sealed, Known(number));
     EFS_RETURN_IF_ERROR(WriteCounted(files_, layout_, *sealed.segment, sealed.end.frames));
   }
-  const Status renamed = files_.Rename(layout_.copied(through), layout_.merged(through));
+  const Status renamed = files_.Rename(layout_.copied(through, copied.copying_id), layout_.merged(through));
   if (renamed.Is(StatusCode::kNotFound)) return Outcome::kMustWait;  // somebody was faster; a listing will show it
   EFS_RETURN_IF_ERROR(renamed);
   EFS_RETURN_IF_ERROR(files_.SyncDirectory(layout_.directory()));
@@ -246,6 +269,7 @@ Result<Merger::Outcome> Merger::RemoveLocked(const LogListing& listing, SegmentN
     const std::lock_guard lock(counters_mutex_);
     counters_.segments += through.value - listing.segments.front().value + 1;
   }
+  awaits_removal_ = false;
   RemoveDebris(listing, through);
   EFS_RETURN_IF_ERROR(log_.DropMerged({through.value + 1}));
   return Outcome::kProgress;

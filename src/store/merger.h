@@ -38,8 +38,9 @@ class Merger {
   Merger(const Merger&) = delete;
   Merger& operator=(const Merger&) = delete;
 
-  // Does what is due, a bounded piece of work, after a write transaction. Costs nothing where no segment is sealed. A
-  // failure is kept for counters(): the commit before it has succeeded.
+  // Does what is due, a bounded piece of work, after a write transaction. Costs nothing where no segment is sealed.
+  // Where far too many are, it waits a moment until they are merged, so that the log stays bounded. A failure is kept
+  // for counters(): the commit before it has succeeded.
   void MergeWhatIsDue();
 
   // Merges every sealed segment, waiting until `deadline` for the lock and for the file server's clock to tick.
@@ -65,10 +66,11 @@ class Merger {
   Result<Outcome> StepLocked(size_t max_segments);
   Status BeginCopyLocked(size_t max_segments);
   Result<Outcome> CopyLocked(size_t max_segments);
-  Result<Outcome> RemoveLocked(const LogListing& listing, SegmentNumber through);
+  Result<Outcome> RemoveLocked(const LogListing& listing, const CopiedName& copied);
+  Status RemoveCopiedNames(const LogListing& listing, const std::string& but_of_copying);
+  void CatchUpLocked();
   Result<bool> StampLocked();
-  Result<bool> IsLastCopy(const std::string& id) const;
-  Status WriteName(const std::string& path, const std::string& content);
+  Result<std::string> LastCopying() const;
   Result<SealedSegment> Known(SegmentNumber number);
   void RemoveDebris(const LogListing& listing, SegmentNumber merged);
   void FailLocked(const Status& status);
@@ -83,7 +85,8 @@ class Merger {
   bool locked_ = false;
   bool poisoned_ = false;           // a write to the base did not succeed: it may still land, so the lock stays held
   std::unique_ptr<PageCopy> copy_;  // under way
-  std::string copy_id_;             // names it
+  std::string copying_id_;          // names it
+  bool awaits_removal_ = false;     // what this process has copied is not removed yet
   std::optional<Instant> last_change_;  // of the base by this process
   std::optional<Instant> pause_until_;  // after a failure
   SegmentNumber oldest_;                // whose time stamp is known

@@ -50,13 +50,13 @@ Result<bool> PageCopy::CopyPiece(size_t max_pages) {
   if (pages_.empty()) return true;
   Status status;
   if (done_ == 0) {
-    if (size_before_bytes_ < size_after_bytes_) status = base_.Truncate(size_after_bytes_);
+    if (size_before_bytes_ < size_after_bytes_) status = Wrote(base_.Truncate(size_after_bytes_));
     done_ = 1;  // page 1 is the last one to be written
   }
   const size_t stop = std::min(pages_.size(), done_ + max_pages);
   while (status.ok() && done_ < stop) status = CopyRun(stop - done_);
   const bool last = done_ == pages_.size();
-  if (status.ok() && last && (stop > 1 || size_before_bytes_ < size_after_bytes_)) status = base_.Sync();
+  if (status.ok() && last && (stop > 1 || size_before_bytes_ < size_after_bytes_)) status = Wrote(base_.Sync());
   // On a full disk what the base has grown by is needed elsewhere; all of that is in the log, and page 1, which would
   // speak of it, is not written yet.
   if (status.Is(StatusCode::kFull) && size_before_bytes_ < size_after_bytes_) (void)base_.Truncate(size_before_bytes_);
@@ -78,25 +78,31 @@ Status PageCopy::CopyRun(size_t max_pages) {
     EFS_RETURN_IF_ERROR(
         source.segment->ReadPage(source.frame, MutableBytes(buffer_).subspan(i * page_size(), page_size())));
   }
-  EFS_RETURN_IF_ERROR(base_.WriteAt(uint64_t{first.value - 1} * page_size(), buffer_));
+  EFS_RETURN_IF_ERROR(Wrote(base_.WriteAt(uint64_t{first.value - 1} * page_size(), buffer_)));
   done_ += count;
   return {};
+}
+
+// Notes what became of a change of the base.
+Status PageCopy::Wrote(Status status) {
+  write_failed_ = write_failed_ || (!status.ok() && !status.Is(StatusCode::kFull));
+  return status;
 }
 
 // All other pages are durable.
 Status PageCopy::Finish() {
   EFS_RETURN_IF_ERROR(CopyFirstPage());
-  EFS_RETURN_IF_ERROR(base_.Sync());
+  EFS_RETURN_IF_ERROR(Wrote(base_.Sync()));
   if (size_before_bytes_ <= size_after_bytes_) return {};
-  EFS_RETURN_IF_ERROR(base_.Truncate(size_after_bytes_));
-  return base_.Sync();
+  EFS_RETURN_IF_ERROR(Wrote(base_.Truncate(size_after_bytes_)));
+  return Wrote(base_.Sync());
 }
 
 Status PageCopy::CopyFirstPage() {
   buffer_.resize(page_size());
   EFS_RETURN_IF_ERROR(pages_.front().segment->ReadPage(pages_.front().frame, buffer_));
   buffer_[kWriteVersionOffset] = buffer_[kWriteVersionOffset + 1] = kVersionWal;
-  return base_.WriteAt(0, buffer_);
+  return Wrote(base_.WriteAt(0, buffer_));
 }
 
 }  // namespace sqlite_efs

@@ -29,6 +29,9 @@ class PageCopy {
   // Copies at most about `max_pages` more; whether that was all.
   Result<bool> CopyPiece(size_t max_pages);
 
+  // Whether a write to the base failed, other than for want of space: it may still land, at any time.
+  bool write_failed() const { return write_failed_; }
+
   // The newest of the segments.
   SegmentNumber through() const { return segments_.back().segment->number(); }
   size_t pages_done() const { return done_; }
@@ -47,6 +50,7 @@ class PageCopy {
   Status CopyRun(size_t max_pages);
   Status CopyFirstPage();
   Status Finish();
+  Status Wrote(Status status);
   size_t page_size() const { return segments_.front().segment->header().page_size; }
 
   const std::vector<SealedSegment> segments_;
@@ -56,6 +60,7 @@ class PageCopy {
   uint64_t size_before_bytes_ = 0;
   uint64_t size_after_bytes_ = 0;
   size_t done_ = 0;
+  bool write_failed_ = false;
   std::vector<std::byte> buffer_;
 };
 
