@@ -11,7 +11,7 @@
  * Checked: every transaction is built on the newest one that was acknowledged, whichever program it came from, and the last one is there
  * in the end; stock SQLite never writes to a live base.
  *
- * Two of these guards the code does not have yet: it behaves as with NO_LOCK_OVER_RENAME and NO_BLOCKED_RENAME.
+ * What processes of an earlier life do in a later one is in detach.pml, and by what a late rename is made to fail.
  *
  * NEW: the file is empty at first. Each switch takes a guard out:
  *   NO_LOCK_OVER_RENAME  attach does not hold SQLite's lock, and does not check the file under it, while it renames the directory into place

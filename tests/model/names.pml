@@ -7,12 +7,13 @@
  *
  * Checked: durable, truthful, fresh, no phantom, as in the log's model; told (a writer is always told whether its commit counts).
  *
- * READ_ONLY: the reader may not finish a seal. Each switch takes a guard out:
+ * READ_ONLY: the reader may not finish a seal. STALE=n: it is stopped until n segments have gone. Each switch takes a guard out:
  *   TRUST_COUNT         a segment with two names is taken for sealed, and read, without making sure of the name N.sealed; its creator's
  *                       temporary name, which it had until then, goes away later, and it is live again
  *   NO_LOOK_AFTER_LINK  a creator whose link succeeded does not look whether the segment before is merging or gone: the number may have been
  *                       given, used, merged and renamed away before
  *   FOLLOW_RETURNED     a number up to the highest N.merged is followed when a listing shows it
+ *                       (its removal has not been found within 75 million states: wanted are bounds that find it, or it is not needed)
  *   FORGET              when a segment goes, it is not kept how many frames of the one before counted
  *   LINKS_FIRST         one name means live, even if the segment is marked merging: when a merged one loses its other name */
 #ifndef WRITERS
@@ -140,6 +141,9 @@ died:
 
 proctype Reader() {
   byte c = 1, n = 1, k, must, made, known, found, tries; bool m;
+#ifdef STALE
+  if :: highest >= STALE -> skip :: left <= READERS -> goto died fi;
+#endif
   for (k : 1 .. READS) {
     must = acknowledged;
     do
@@ -188,7 +192,6 @@ proctype Merger() {
   }; left--
 }
 
-/* Merges begin when the log has grown; before, there is nothing to merge. */
 init {
   byte i, n, f;
   atomic {
