@@ -1,4 +1,4 @@
-/* A host's cache of the base: when may a page of it be believed, if attributes tell of changes, and attributes tick? (src/store/merge.cc, detach.cc, attach.cc)
+/* A host's cache of the base: when may a page of it be believed, if attributes tell of changes, and attributes tick? (src/store/{merger,attach}.cc)
  *
  * The server stamps a write when it begins; the data can be read later; two changes within a tick carry the same stamp. The system keeps
  * pages as long as the stamp is the one it knows, and brings pages that nobody asked for (read-ahead). A segment that is gone, by its own

@@ -1,237 +1,334 @@
-/* Lives of a database: live, detached, attached again; numbers of segments begin at 1 each time. Writers, detachers and mergers of an earlier life
- * may be stopped anywhere and go on in a later one (src/store/{detach,generations,live_database,merge}.cc).
+/* Lives of a database: live, detached, attached again; numbers of segments begin at 1 each time. Writers, mergers and detachers of an earlier life
+ * may be stopped anywhere and go on in a later one (src/store/{detach,generations,live_database}.cc).
  *
- * A detacher merges all, announces in the log a fresh directory beside it, marks its own empty last segment merging, looks whether that has been
- * sealed, and renames the log to a name in the fresh directory. Whoever seals looks afterwards for the mark; a marked one without successor
- * belongs to a detach, whose rename he first makes fail, by removing the fresh directory: one of the two succeeds, never both, and nothing is
- * left behind that would have to be kept. The rename goes by name, and moves whatever log is there.
- * Inside the log all names are resolved from the directory that was there when the process opened it.
- * A host that is cut off loses its lock on the base to the next one that asks. The server then refuses its writes, but not its renames.
+ * A detacher merges all, and ends the log: a marker takes the place of the successor of its own, empty, last segment, as any seal does. Then it
+ * marks that segment merging, puts the base into rollback mode, empties the directory, and removes it. Whoever finds the marker, or a base in
+ * rollback mode beside what is no log any more, may finish that under the lock on the base.
+ * Names in the directory are resolved from the one that was there when a process opened it; only the last step, its removal, goes by name.
+ * A host that is cut off loses its lock on the base to the next one that asks. The server then refuses its writes, but no change of names.
+ * A commit is a step here, with the look after it (see log.pml); every segment has one at most.
  *
- * Checked: every transaction is built on the newest one that was acknowledged, and the last one is there in the end.
- *
- * TARGETS: the other way, where the rename is blocked by making its target a directory that is not empty.
+ * Checked: every transaction is built on the newest one that was acknowledged; the last one is there in the end; a base that belongs to a log that
+ * has not ended does not say rollback mode; whatever was stopped, the next one that comes can use the database.
  *
  * Each switch takes a guard out:
- *   NO_LOOK_AFTER_MARK  the detacher does not look, after its mark, whether the segment has been sealed
- *   NO_LOOK_AFTER_SEAL  the sealer does not look, after its seal, whether the segment is merging
- *   NO_BLOCK            who goes on with the log of a detach that was broken off does not make its rename fail
- *   BY_NAME             segments are linked in whatever log directory has the name now
- *   LEAVE_SEGMENTS      a detach does not rename the segments that it has merged, and a merger of an earlier life finds them
- *   DETACH_UNLOCKED     detach does not lock the base
- *   CHECK_FIRST         whether the log is in its place is looked at before the rename is blocked, not after    (TARGETS)
- *   TIDY                a blocked target is removed one day                                                    (TARGETS) */
+ *   NO_MARKER          the log is not ended before the directory is emptied
+ *   NO_LOOK_AFTER_LINK a sealer does not look, after its link, how far merging has come: the number may have been used before
+ *   DETACH_UNLOCKED    detach does not lock the base
+ *   CARELESS_SERVER    the server takes a write to the base from one whose lock it gave to another
+ *   LIST_BEFORE_LOCK   who finishes a detach does not look, once it has the lock, whether the directory is still there
+ *   BY_NAME            names are removed from whatever directory has the name now
+ *   ENDED_UNSEEN       nor whether the log has ended meanwhile: while the directory is emptied, a late number may look like its newest one
+ *   MARKER_FIRST       the marker is not the last one of the segments to be removed
+ *   ONLY_EMPTY         who finds what is no log any more, beside a base in rollback mode, finishes only if the directory is empty */
 #ifndef WRITERS
 #define WRITERS 2
 #endif
-#ifndef ROUNDS
-#define ROUNDS 1
-#endif
 #ifndef DETACHERS
-#define DETACHERS 2
+#define DETACHERS 1
 #endif
 #ifndef MERGERS
 #define MERGERS 1
 #endif
 #ifndef DEATHS
-#define DEATHS 0
+#define DEATHS 1
 #endif
 #ifndef CUT_OFFS
 #define CUT_OFFS 1
 #endif
-#define LOGS 4
+#define DIRS 3
+#define NUMBERS 6
+#define FILES 10
 #define TORN 99
 
-mtype = { unused, in_place, moved, removed };
-typedef Log {
-  mtype place = unused;
-  byte last;                       /* number of its last segment */
-  byte owner; bool sealed, marked; byte end;      /* of the last segment: end is its newest transaction, 0: it is empty */
-  byte before; bool unmerged;      /* newest transaction of the segments before, and whether one of these is still there */
-  byte announced                   /* a bit for each detacher */
+typedef File { byte links; bool merging; bool marker; byte end }     /* end: its transaction, 0: it is empty */
+File file[FILES];
+typedef Dir {
+  bool there;
+  byte at[NUMBERS + 2];              /* the file that a number names */
+  byte sealed;                       /* a bit for each number that has a second name */
+  byte merged;                       /* the highest N.merged */
+  int temporary                      /* a bit for each process that has such a name */
 }
-Log log[LOGS];
-byte logs, current;                /* the one at the name; 0: none, the database is an ordinary one */
+Dir dir[DIRS + 1];
+byte files, dirs, current;           /* the directory at the name; 0: none, the database is an ordinary one */
 byte base, lock_, newest, next = 1;
-bool target[DETACHERS];            /* the fresh directory is there (TARGETS: the target is blocked) */
-byte moved_into[DETACHERS];              /* the log that was renamed into it */
+bool rollback;                       /* what the base's header says */
 byte deaths = DEATHS, cut_offs = CUT_OFFS;
 
-#define ALIVE(i) (log[i].place != removed)
-#define STATE(i) (log[i].end != 0 -> log[i].end : (log[i].unmerged -> log[i].before : base))
+#define BIT(x) (1 << (x))
+#define EMPTY(i) (dir[i].at[1] == 0 && dir[i].at[2] == 0 && dir[i].at[3] == 0 && dir[i].at[4] == 0 && dir[i].at[5] == 0 && dir[i].at[6] == 0 \
+                  && dir[i].sealed == 0 && dir[i].merged == 0 && dir[i].temporary == 0)
+#ifdef DETACH_UNLOCKED
+#define HOLDS (true)
+#else
+#define HOLDS (lock_ == _pid)
+#endif
+#ifdef CARELESS_SERVER
+#define MAY_WRITE (true)
+#else
+#define MAY_WRITE HOLDS
+#endif
 
-inline acknowledge(view) { assert(view == newest); newest = next; next++ }
 inline may_die() { if :: skip :: atomic { deaths > 0 -> deaths--; goto died } fi }
 inline lock_base() {
+#ifndef DETACH_UNLOCKED
   atomic {
     if
-    :: lock_ == 0 -> lock_ = _pid
-    :: lock_ != 0 && cut_offs > 0 -> cut_offs--; lock_ = _pid
-    :: lock_ != 0 -> goto died       /* busy */
+    :: lock_ == 0 || lock_ == _pid -> lock_ = _pid
+    :: lock_ != 0 && lock_ != _pid && cut_offs > 0 -> cut_offs--; lock_ = _pid
+    :: lock_ != 0 && lock_ != _pid -> goto died       /* busy */
     fi }
+#else
+  skip
+#endif
 }
 inline unlock_base() { if :: lock_ == _pid -> lock_ = 0 :: else -> skip fi }
 
-/* Pages that are there already do not change when they are written again. */
-inline tear() { if :: base != all -> base = TORN :: else -> skip fi }
+/* last: the newest number; whole: it is a log; ended: its end is marked; view: its newest transaction. */
+inline list(i) {
+  d_step {
+    last = NUMBERS; do :: last > 0 && dir[i].at[last] == 0 -> last-- :: else -> break od;
+    whole = (last > dir[i].merged); ended = (last > 0 && file[dir[i].at[last]].marker);
+    view = base;
+    k = dir[i].merged + 1;
+    do
+    :: k <= last -> if :: dir[i].at[k] == 0 -> whole = false :: else -> if :: file[dir[i].at[k]].end != 0 -> view = file[dir[i].at[k]].end :: else -> skip fi fi; k++
+    :: else -> break
+    od; k = 0 }
+}
 
-inline attach() {                    /* what happens in between is attach's model */
+inline new_file(f) { files++; f = files; assert(files < FILES) }
+
+inline attach(i) {                   /* what happens in between is attach's model */
   atomic {
     if
-    :: current == 0 && lock_ == 0 && logs < LOGS - 1 -> logs++; current = logs; log[current].place = in_place; log[current].last = 1; i = current
+    :: current == 0 && lock_ == 0 && dirs < DIRS ->
+       dirs++; i = dirs; current = i; rollback = false; dir[i].there = true; new_file(c); file[c].links = 1; dir[i].at[1] = c; c = 0
     :: current != 0 -> i = current
     :: else -> goto died
     fi }
 }
 
-/* Makes the renames of announced detaches fail. */
-inline block() {
-  d = 0;
-  do
-  :: d < DETACHERS && (log[i].announced & (1 << d)) ->
-#ifdef TARGETS
-     target[d] = true; d++
-#else
-     atomic { if :: moved_into[d] != 0 -> goto died :: else -> target[d] = false fi; d++ }     /* not empty: it has happened */
+inline unlink(i, number) { file[dir[i].at[number]].links--; dir[i].at[number] = 0 }
+inline unseal(i, number) { if :: dir[i].sealed & BIT(number) -> dir[i].sealed = dir[i].sealed & ~BIT(number); if :: dir[i].at[number] != 0 -> file[dir[i].at[number]].links-- :: else -> skip fi :: else -> skip fi }
+
+/* With the lock. What is listed and is not there any more: somebody else is at it. */
+inline remove_log(i) {
+  atomic { if :: dir[i].there -> list(i); names = dir[i].temporary :: else -> goto died fi;
+    number = last;
+#ifdef NO_MARKER
+    number = 0;
 #endif
-  :: d < DETACHERS && !(log[i].announced & (1 << d)) -> d++
-  :: d == DETACHERS -> d = 0; break
-  od
+    last = 0; whole = false; ended = false; view = 0 };
+  atomic { k = 1; do :: k <= NUMBERS && dir[i].at[k] != 0 && k != number -> file[dir[i].at[k]].merging = true; k++ :: k <= NUMBERS && (dir[i].at[k] == 0 || k == number) -> k++ :: else -> break od; k = 0 };
+  atomic { if :: MAY_WRITE -> rollback = true :: else -> goto died fi };
+  may_die();
+#ifdef BY_NAME
+  where = current;
+#else
+  where = i;
+#endif
+  if :: dir[where].merged = 0 :: skip fi;
+  may_die();
+  atomic {                           /* segments, but the last one */
+    k = 1;
+    do
+    :: k < number -> if :: dir[where].at[k] != 0 -> unlink(where, k) :: else -> skip fi; k++
+    :: else -> break
+    od; k = 0 };
+  may_die();
+#ifdef MARKER_FIRST
+  atomic { if :: number != 0 && dir[where].at[number] != 0 -> unlink(where, number) :: else -> skip fi };
+  may_die();
+#endif
+  dir[where].sealed = 0;
+  dir[where].temporary = dir[where].temporary & ~names;
+  dir[where].merged = 0;
+  may_die();
+#ifndef MARKER_FIRST
+  atomic { if :: number != 0 && dir[where].at[number] != 0 -> unlink(where, number) :: else -> skip fi };
+  may_die();
+#endif
+  atomic {                           /* by name */
+    where = 0;
+    if :: current != 0 && EMPTY(current) -> dir[current].there = false; current = 0 :: else -> goto died fi }
 }
 
-inline own_segment() {
-  atomic { s = log[i].last; if :: ALIVE(i) -> skip :: else -> goto died fi };
-#ifdef BY_NAME
-#define WHERE current
-#else
-#define WHERE i
-#endif
-  atomic { if :: WHERE == 0 || !ALIVE(WHERE) -> goto died :: WHERE != 0 && log[WHERE].last == s -> log[WHERE].sealed = true :: else -> skip fi };
-#ifndef NO_LOOK_AFTER_SEAL
+/* What every opener does first. */
+inline finish_detach(i) {
   if
-  :: log[i].last == s && log[i].marked ->
-     lock_base();
-#if defined(TARGETS) && defined(CHECK_FIRST)
-     if :: current == i :: else -> goto died fi;
+  :: i != 0 && dir[i].there ->
+     list(i);
+#ifdef ONLY_EMPTY
+     if :: ended || (EMPTY(i) && rollback) ->
+#else
+     if :: ended || (!whole && rollback) ->
 #endif
-#ifndef NO_BLOCK
-     block();
+        lock_base();
+#ifndef LIST_BEFORE_LOCK
+        atomic { if :: dir[i].there && (ended || rollback) -> skip :: else -> goto died fi };
 #endif
-#if defined(TARGETS) && !defined(CHECK_FIRST)
-     if :: current == i :: else -> goto died fi;
-#endif
-     skip
+        remove_log(i);
+        atomic { unlock_base(); i = 0 }
+     :: else -> skip
+     fi
   :: else -> skip
   fi;
-#endif
-  may_die();
-  atomic {                           /* the link of the successor */
+  atomic { ended = false; whole = false; last = 0; view = 0 }
+}
+
+/* Makes the successor of the last segment: s and c are its number and file then. */
+inline seal(i, as_marker) {
+  atomic { if :: dir[i].there -> list(i) :: else -> goto died fi;
+    if :: whole && !ended && last < NUMBERS -> s = last; c = dir[i].at[s] :: else -> goto died fi; last = 0; view = 0; whole = false };
+  link(i, as_marker)
+}
+inline link(i, as_marker) {
+  atomic { if :: dir[i].there && file[c].links > 0 -> dir[i].temporary = dir[i].temporary | BIT(_pid) :: else -> goto died fi };
+  atomic {                           /* the mark */
     if
-    :: WHERE != 0 && ALIVE(WHERE) && log[WHERE].last == s ->
-       if :: log[WHERE].end != 0 && WHERE == i -> log[WHERE].before = log[WHERE].end; log[WHERE].unmerged = true :: else -> skip fi;
-       log[WHERE].end = 0; log[WHERE].last++; log[WHERE].owner = _pid; log[WHERE].sealed = false; log[WHERE].marked = false;
-       i = WHERE
-    :: else -> goto died             /* gone, or another one's */
-    fi;
-    s = log[i].last; unlock_base() }
+    :: dir[i].sealed & BIT(s) -> skip
+    :: !(dir[i].sealed & BIT(s)) && dir[i].at[s] != 0 -> dir[i].sealed = dir[i].sealed | BIT(s); file[dir[i].at[s]].links++
+    :: else -> goto died
+    fi };
+  atomic { if :: file[c].links == 0 -> goto died :: else -> skip fi;                          /* the scan */
+    if :: as_marker && file[c].end != 0 -> goto died :: else -> skip fi
+  };
+  atomic {
+    if
+    :: (dir[i].temporary & BIT(_pid)) && dir[i].at[s + 1] == 0 -> s++; new_file(c); file[c].links = 1; file[c].marker = as_marker; dir[i].at[s] = c
+    :: else -> goto died
+    fi };
+#ifndef NO_LOOK_AFTER_LINK
+  atomic {
+    list(i);
+    if
+#ifdef ENDED_UNSEEN
+    :: whole && dir[i].merged < s -> skip
+#else
+    :: whole && dir[i].merged < s && (as_marker || !ended) -> skip
+#endif
+    :: dir[i].merged >= s -> if :: dir[i].at[s] == c -> unlink(i, s) :: else -> skip fi; goto died
+    :: else -> goto died
+    fi };
+#endif
+  atomic { last = 0; view = 0; whole = false; ended = false; dir[i].temporary = dir[i].temporary & ~BIT(_pid) }
 }
 
 proctype Writer() {
-  byte i, s, d, k, all;
-  for (k : 1 .. ROUNDS) {
-    attach();
-    own_segment();
-    atomic {                         /* frames and the look after them */
-      if
-      :: ALIVE(i) && log[i].last == s && log[i].owner == _pid && !log[i].sealed && !log[i].marked -> all = STATE(i); acknowledge(all); log[i].end = newest; all = 0
-      :: else -> skip                /* refused, or decided by the files */
-      fi; i = 0; s = 0 }
-  }
+  byte i, s, c, k, last, view, number, where; int names; bool whole, ended;
+  i = current;
+  finish_detach(i);
+  attach(i);
+  seal(i, false);
+  may_die();
+  atomic {
+    if
+    :: file[c].links == 1 && !file[c].merging -> list(i); assert(view == newest); newest = next; next++; file[c].end = newest
+    :: else -> skip                    /* the files decide: refused */
+    fi }
 died:
-  atomic { unlock_base(); i = 0; s = 0; d = 0 }
+  atomic { unlock_base(); if :: i != 0 -> dir[i].temporary = dir[i].temporary & ~BIT(_pid) :: else -> skip fi;
+    i = 0; s = 0; c = 0; k = 0; last = 0; view = 0; names = 0; number = 0; where = 0; whole = false; ended = false }
 }
 
-proctype Detacher(byte me) {
-  byte i, s, d, all;
-  if :: atomic { current != 0 -> i = current } :: current == 0 -> goto died fi;
-  own_segment();
-#ifndef DETACH_UNLOCKED
-  lock_base();
-#define MAY_WRITE (lock_ == _pid)
-#else
-#define MAY_WRITE true
-#endif
-  atomic { if :: log[i].place == in_place && log[i].last == s && log[i].unmerged -> all = log[i].before :: log[i].place == in_place && log[i].last == s && !log[i].unmerged -> all = 0 :: else -> goto died fi };
+inline merge(i, through) {           /* with the lock; all segments up to it */
+  atomic {
+    list(i); view = 0; k = dir[i].merged + 1;
+    do :: k <= through -> if :: file[dir[i].at[k]].end != 0 -> view = file[dir[i].at[k]].end :: else -> skip fi; k++ :: else -> break od; k = 0 };
+  atomic { k = dir[i].merged + 1; do :: k <= through -> file[dir[i].at[k]].merging = true; k++ :: else -> break od; k = 0 };
   if
-  :: all != 0 ->
-     atomic { if :: MAY_WRITE -> tear() :: else -> goto died fi };
+  :: view != 0 ->
+     atomic { if :: MAY_WRITE -> if :: base != view -> base = TORN :: else -> skip fi :: else -> goto died fi };
      may_die();
-     atomic { if :: MAY_WRITE -> base = all :: else -> goto died fi };
-#ifndef LEAVE_SEGMENTS
-     atomic { if :: log[i].last == s -> log[i].unmerged = false :: else -> goto died fi }
-#endif
+     atomic { if :: MAY_WRITE -> base = view :: else -> goto died fi }
   :: else -> skip
   fi;
+  /* which copies are believed is in copies.pml: a late one is not */
+  atomic { if :: HOLDS && dir[i].there && dir[i].merged < through -> dir[i].merged = through :: else -> goto died fi };
+  atomic { k = 1; do :: k <= through -> unseal(i, k); if :: dir[i].at[k] != 0 -> unlink(i, k) :: else -> skip fi; k++ :: else -> break od; k = 0; last = 0; view = 0; whole = false; ended = false }
+}
+
+proctype Detacher() {
+  byte i, s, c, k, last, view, number, where; int names; bool whole, ended;
+  i = current;
+  finish_detach(i);
+  atomic { if :: i == 0 || !dir[i].there -> goto died :: else -> skip fi };
+  seal(i, false);                      /* a segment of its own */
+  lock_base();
+  atomic { list(i); if :: dir[i].there && whole && last == s && file[c].end == 0 -> skip :: else -> goto died fi; last = 0; view = 0; whole = false };
+  if :: dir[i].merged < s - 1 -> merge(i, s - 1) :: else -> skip fi;
   may_die();
-#ifndef TARGETS
-  target[me] = true;
+#ifndef NO_MARKER
+  link(i, true);                       /* the end of the log */
 #endif
-  log[i].announced = log[i].announced | (1 << me);
   may_die();
-  atomic { if :: ALIVE(i) && log[i].last == s -> log[i].marked = true :: else -> skip fi };
-#ifndef NO_LOOK_AFTER_MARK
-  if :: log[i].last == s && !log[i].sealed :: else -> goto died fi;
-#endif
-  may_die();
-  atomic {                           /* by name */
-    if
-#ifdef TARGETS
-    :: current != 0 && !target[me] ->
-#else
-    :: current != 0 && target[me] ->
-#endif
-       moved_into[me] = current; log[current].place = moved; current = 0
-    :: else -> goto died
-    fi };
-  may_die();
-  log[i].place = removed;
+  remove_log(i);
 died:
-  atomic { unlock_base(); i = 0; s = 0; d = 0; all = 0 }
+  atomic { unlock_base(); if :: i != 0 -> dir[i].temporary = dir[i].temporary & ~BIT(_pid) :: else -> skip fi;
+    i = 0; s = 0; c = 0; k = 0; last = 0; view = 0; names = 0; number = 0; where = 0; whole = false; ended = false }
 }
 
 /* Merges a segment of the log that it has opened, whichever life that is of. */
 proctype Merger() {
-  byte i, all;
-  if :: atomic { current != 0 -> i = current } :: current == 0 -> goto died fi;
+  byte i, k, last, view, s; bool whole, ended;
+  i = current;
+  atomic { if :: i == 0 -> goto died :: else -> skip fi };
   lock_base();
-  atomic { if :: ALIVE(i) && log[i].unmerged -> all = log[i].before :: else -> goto died fi };   /* the listing */
-  atomic { if :: lock_ == _pid -> tear() :: else -> goto died fi };
-  atomic { if :: lock_ == _pid -> base = all :: else -> goto died fi };
-  atomic { if :: log[i].before == all -> log[i].unmerged = false :: else -> skip fi };
+  atomic { if :: dir[i].there -> list(i) :: else -> goto died fi;
+    if :: whole && !ended && last > dir[i].merged + 1 -> s = last - 1; last = 0; view = 0; whole = false :: else -> goto died fi };
+  merge(i, s);
 died:
-  atomic { unlock_base(); i = 0; all = 0 }
+  atomic { unlock_base(); i = 0; k = 0; s = 0; last = 0; view = 0; whole = false; ended = false }
 }
 
-proctype Stock() {                   /* refused while the directory is there, and while the base is locked */
-  atomic { if :: current == 0 && lock_ == 0 -> acknowledge(base); base = newest :: else -> skip fi }
+/* A sealer that has looked at the first segment when it was the last one, and makes its successor late. */
+proctype Sealer() {
+  byte i = 1, s = 1, c = 1, k, last, view; bool whole, ended;
+  link(i, false);
+  atomic {                             /* it writes, too */
+    if
+    :: file[c].links == 1 && !file[c].merging -> list(i); assert(view == newest); newest = next; next++; file[c].end = newest
+    :: else -> skip
+    fi };
+died:
+  atomic { dir[i].temporary = dir[i].temporary & ~BIT(_pid); i = 0; s = 0; c = 0; k = 0; last = 0; view = 0; whole = false; ended = false }
 }
 
-#ifdef TIDY
-active proctype Tidy() { byte d; end: do :: atomic { d < DETACHERS && target[d] -> target[d] = false } :: atomic { d < DETACHERS - 1 -> d++ } :: atomic { d > 0 -> d-- } od }
-#endif
+proctype Stock() {                     /* refused while the directory is there, and while the base is locked */
+  atomic { if :: current == 0 && lock_ == 0 -> assert(base == newest); newest = next; next++; base = newest :: else -> skip fi }
+}
+
+proctype Next() {
+  byte i, k, last, view, number, where; int names; bool whole, ended;
+  i = current;
+  finish_detach(i);
+  atomic {
+    if
+    :: current != 0 -> list(current); assert(whole && !ended); assert(!rollback); assert(view == newest)
+    :: else -> assert(base == newest)
+    fi };
+  goto done;
+died:
+  assert(false);                       /* nobody is there, and it cannot use the database */
+done:
+  skip
+}
+
+/* In a life that goes on the header does not say rollback mode. */
+active proctype Header() { end: do :: atomic { current != 0 && rollback && file[dir[current].at[1]].links == 1 && dir[current].at[2] == 0 && dir[current].merged == 0 && !file[dir[current].at[1]].merging -> assert(false) } od }
 
 init {
   byte k;
   atomic {
-    logs = 1; current = 1; log[1].place = in_place; log[1].last = 1;
+    dirs = 1; current = 1; dir[1].there = true; files = 1; file[1].links = 1; dir[1].at[1] = 1;
     do :: k < WRITERS -> run Writer(); k++ :: else -> break od; k = 0;
-    do :: k < DETACHERS -> run Detacher(k); k++ :: else -> break od; k = 0;
+    do :: k < DETACHERS -> run Detacher(); k++ :: else -> break od; k = 0;
     do :: k < MERGERS -> run Merger(); k++ :: else -> break od; k = 0;
-    run Stock() };
-#ifdef TIDY
-  _nr_pr == 2;
-#else
-  _nr_pr == 1;
+#ifdef SEALER
+    run Sealer();
 #endif
-  d_step { if :: current != 0 -> assert(STATE(current) == newest) :: else -> assert(base == newest) fi }
+    run Stock() };
+  atomic { _nr_pr == 2 -> deaths = 0; lock_ = 0; run Next() }
 }

@@ -1,4 +1,4 @@
-/* Merging: the pages of sealed segments move into the base (store/detach.cc does all at once; a merge does one segment at a time).
+/* Merging: the pages of sealed segments move into the base (src/store/{merger,page_copy}.cc, readers: {log,live_database}.cc).
  *
  * Two pages, segments of two transactions each, a writer that goes on, mergers that may stop anywhere (dead, paused, or cut off: their lock
  * goes to another one, and the server refuses what they send then), sealers that are late, readers with snapshots of any age and with caches.
@@ -10,7 +10,7 @@
  *
  * QUIET: the last transaction does not write page 1 again, so that the base alone has it in the end.
  * PIECES: a merger unlocks the base between its writes, and another one may go on meanwhile, with the same segment or a later one.
- * How a segment is sealed, and how its names come and go, is in names.pml; how a host's cache of the base is validated, in base.pml.
+ * A copy is of one segment here. How copies are told apart is in copies.pml; how segments come and go, in names.pml; how a host's cache of the base is validated, in base.pml.
  *
  * Each switch takes a guard out:
  *   LATE_SEAL_UNMARKS    seals are a mode, as merging is, and not a second name: a late one takes the mark "merging" back

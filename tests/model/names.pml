@@ -1,19 +1,23 @@
-/* Names: how segments come (by link of a temporary name), are sealed (by link of a second name), and go (by rename to N.merged), while
- * processes stop at any instruction for as long as it takes for all of that to happen (src/store/{generations,log}.cc).
+/* Names: how segments come (by link of a temporary name), are sealed (by link of a second name), and go (a rename says N.merged, then the names
+ * up to N are removed), while processes stop at any instruction for as long as it takes for all of that to happen
+ * (src/store/{generations,log,layout}.cc).
  *
  * A segment holds one commit at most; how frames count within a segment is the log's model. What a merge does with the base is the merge's.
- * Files have identities: a number's name may be given to another file after the first one was renamed. Links go by handle, as on NFS.
- * Live: one name, and not merging.
+ * Files have identities: a number's name may be given to another file after the first one was removed. Links go by handle, as on NFS.
+ * Live: one name, and not merging. A new segment has a second one for a moment, the temporary name, and so has one that came too late.
+ * To follow is two steps: the listing that shows the name, and its opening.
  *
  * Checked: durable, truthful, fresh, no phantom, as in the log's model; told (a writer is always told whether its commit counts).
  *
- * READ_ONLY: the reader may not finish a seal. STALE=n: it is stopped until n segments have gone. Each switch takes a guard out:
+ * READ_ONLY: the reader may not finish a seal. STALE=n: it is stopped until n segments have gone. LATE: a writer that is late is there already,
+ * stopped before its link. Each switch takes a guard out:
  *   TRUST_COUNT         a segment with two names is taken for sealed, and read, without making sure of the name N.sealed; its creator's
  *                       temporary name, which it had until then, goes away later, and it is live again
- *   NO_LOOK_AFTER_LINK  a creator whose link succeeded does not look whether the segment before is merging or gone: the number may have been
- *                       given, used, merged and renamed away before
+ *   NO_LIST_AFTER_LINK  a creator whose link succeeded, and who goes on with that segment, does not look how far merging has come: the number may
+ *                       have been given, used, merged and removed before. (Where the segment is found by a listing afterwards, that does it.)
  *   FOLLOW_RETURNED     a number up to the highest N.merged is followed when a listing shows it
- *                       (its removal has not been found within 75 million states: wanted are bounds that find it, or it is not needed)
+ *   OPEN_UNCHECKED      after a segment was opened nobody looks whether the number was used, merged and given again since the listing
+ *   SEAL_IF_LIVE        a writer who asks what became of its commit finishes a seal only if the segment is live: not what a dead one has begun
  *   FORGET              when a segment goes, it is not kept how many frames of the one before counted
  *   LINKS_FIRST         one name means live, even if the segment is marked merging: when a merged one loses its other name */
 #ifndef WRITERS
@@ -51,7 +55,11 @@ byte highest;                        /* of the names N.merged */
 bool kept[NUMBERS + 2], kept_counted[NUMBERS + 2];   /* what a merger writes down of a segment before it renames it */
 byte base;                           /* a bit for each transaction */
 byte acknowledged, refused, seen;
+#ifdef LATE
+byte crashes = CRASHES, left = WRITERS + READERS + 2;
+#else
 byte crashes = CRASHES, left = WRITERS + READERS + 1;
+#endif
 
 #ifdef LINKS_FIRST
 #define LIVE(f) (file[f].links == 1)
@@ -65,6 +73,11 @@ byte crashes = CRASHES, left = WRITERS + READERS + 1;
 #else
 #define SUCCEEDED(n) (at[(n) + 1] != 0 && (n) + 1 > highest)
 #define OVERTAKEN(n) ((n) + 1 <= highest)
+#endif
+#if defined(OPEN_UNCHECKED) || defined(FOLLOW_RETURNED)
+#define PASSED(n) (false)
+#else
+#define PASSED(n) ((n) + 1 <= highest)
 #endif
 
 inline may_die() { if :: skip :: atomic { crashes > 0 -> crashes--; goto died } fi }
@@ -91,16 +104,35 @@ inline seal(own_it) {
   if
   :: made != 0 ->
      may_die();
-     file[made].links--;              /* the temporary name */
-#ifndef NO_LOOK_AFTER_LINK
-     if :: file[c].merging || GONE(c) -> made = 0 :: else -> skip fi
+#ifndef NO_LIST_AFTER_LINK
+     atomic { if :: highest >= n + 1 -> if :: at[n + 1] == made -> at[n + 1] = 0; file[made].links-- :: else -> skip fi; late = made; made = 0 :: else -> skip fi };
+     if :: late != 0 -> atomic { file[late].links--; late = 0 } :: else -> file[made].links-- fi      /* the temporary name */
+#else
+     file[made].links--
 #endif
   :: else -> skip
   fi
 }
 
+inline open_next() {
+  next = at[n + 1];
+  atomic { if :: next != 0 && PASSED(n) -> next = 0 :: else -> skip fi }
+}
+
+#ifdef LATE
+proctype LateSealer() {               /* of the first segment */
+  byte made, late;
+  atomic { made = 0; if :: at[2] == 0 && files < FILES - 1 -> files++; made = files; at[2] = made; file[made].number = 2; file[made].links = 2; file[made].counted = (file[1].commit != 0) :: else -> goto done fi };
+  if :: skip :: goto done fi;          /* it dies */
+  atomic { if :: highest >= 2 -> if :: at[2] == made -> at[2] = 0; file[made].links-- :: else -> skip fi :: else -> skip fi };
+  file[made].links--;
+done:
+  atomic { made = 0; left-- }
+}
+#endif
+
 proctype Writer(byte me) {
-  byte c = 1, n = 1, t, k, made, tries; bool own, m;
+  byte c = 1, n = 1, t, k, made, tries, late, next; bool own, m;
   if :: skip :: me == 0 -> own = true fi;             /* the first segment may be its own */
   for (k : 1 .. (me == 0 -> SLOW_COMMITS : COMMITS)) {
     t = me * COMMITS + k; tries = 0;
@@ -109,10 +141,14 @@ proctype Writer(byte me) {
     :: atomic { else -> own = false; tries++; if :: tries > TRIES -> goto died :: else -> skip fi };
        if
        :: atomic { OVERTAKEN(n) -> n = highest + 1; c = at[n] }
-       :: atomic { SUCCEEDED(n) -> n++; c = at[n] };
+       :: SUCCEEDED(n) -> open_next();
+          if
+          :: next == 0 -> skip
+          :: atomic { next != 0 -> n++; c = next; next = 0 };
           if
           :: atomic { !file[c].owned && !claimed[n] -> claimed[n] = true; own = true }
           :: file[c].owned || claimed[n]
+          fi
           fi
        :: atomic { !OVERTAKEN(n) && !SUCCEEDED(n) -> skip };
           seal(true);
@@ -129,8 +165,14 @@ proctype Writer(byte me) {
        do
        :: atomic { OVERTAKEN(n) && kept[n] -> m = kept_counted[n] }; break
        :: atomic { OVERTAKEN(n) && !kept[n] -> assert(false) }                         /* told */
-       :: atomic { SUCCEEDED(n) -> m = file[at[n + 1]].counted }; break
-       :: atomic { !OVERTAKEN(n) && !SUCCEEDED(n) -> tries++; if :: tries > TRIES -> goto died :: else -> skip fi }; seal(false)
+       :: SUCCEEDED(n) -> open_next();
+          if :: atomic { next != 0 -> m = file[next].counted; next = 0 }; break :: next == 0 fi
+       :: atomic { !OVERTAKEN(n) && !SUCCEEDED(n) -> tries++; if :: tries > TRIES -> goto died :: else -> skip fi };
+#ifdef SEAL_IF_LIVE
+          if :: LIVE(c) -> seal(false) :: else -> if :: SUCCEEDED(n) || OVERTAKEN(n) :: timeout -> assert(false) fi fi      /* told */
+#else
+          seal(false)
+#endif
        od;
        atomic { made = 0; if :: m -> acknowledged = acknowledged | BIT(t) :: else -> refused = refused | BIT(t) fi; m = false }
     fi
@@ -140,7 +182,7 @@ died:
 }
 
 proctype Reader() {
-  byte c = 1, n = 1, k, must, made, known, found, tries; bool m;
+  byte c = 1, n = 1, k, must, made, known, found, tries, late, next; bool m;
 #ifdef STALE
   if :: highest >= STALE -> skip :: left <= READERS -> goto died fi;
 #endif
@@ -154,7 +196,12 @@ proctype Reader() {
        atomic { tries++; if :: tries > TRIES -> goto died :: else -> skip fi };
        if
        :: atomic { OVERTAKEN(n) -> n = highest + 1; c = at[n]; known = known | base }
-       :: atomic { SUCCEEDED(n) -> if :: file[at[n + 1]].counted -> known = known | BIT(file[c].commit) :: else -> skip fi; n++; c = at[n] }
+       :: SUCCEEDED(n) -> open_next();
+          atomic {
+            if
+            :: next != 0 -> if :: file[next].counted -> known = known | BIT(file[c].commit) :: else -> skip fi; n++; c = next; next = 0
+            :: else -> skip
+            fi }
        :: atomic { !OVERTAKEN(n) && !SUCCEEDED(n) -> skip };
 #ifdef READ_ONLY
           goto died
@@ -181,12 +228,12 @@ proctype Merger() {
          kept[n] = true; kept_counted[n] = m
 #endif
        };
-       atomic { at[n] = 0; highest = n; m = false };
+       atomic { highest = n; m = false };
+       atomic { at[n] = 0; file[f].links-- };                       /* whoever holds it open may do so */
        if
-       :: sealed[n] -> atomic { sealed[n] = false; claimed[n] = false; file[f].links-- }     /* readers may hold it open */
+       :: sealed[n] -> atomic { sealed[n] = false; claimed[n] = false; file[f].links-- }
        :: skip
-       fi;
-       if :: skip :: atomic { file[f].links > 0 -> file[f].links-- } fi                         /* N.merged, once N + 1 goes too */
+       fi
     :: atomic { at[highest + 1] == 0 || at[highest + 2] == 0 -> break }
     fi
   }; left--
@@ -198,7 +245,10 @@ init {
     file[1].number = 1; file[1].links = 1; at[1] = 1;
     do :: i < WRITERS -> run Writer(i); i++ :: else -> break od; i = 0;
     do :: i < READERS -> run Reader(); i++ :: else -> break od; i = 0 };
-  do :: at[3] != 0 && MERGES > 0 -> run Merger(); break :: left == 1 -> left = 0; break od;
+#ifdef LATE
+  do :: at[2] != 0 && sealed[1] -> run LateSealer(); break :: left == 2 -> left = 1; break od;
+#endif
+  do :: highest == 0 && at[3] != 0 && MERGES > 0 -> run Merger(); break :: left == 1 -> left = 0; break od;
   (left == 0);
   d_step {
     i = base; n = highest + 1;
