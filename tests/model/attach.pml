@@ -22,7 +22,6 @@
  *   PAGE_AFTER_RENAME    the first page of a new database is written when it is live already        (NEW)
  *   NO_SYNC              detach ends the log before the base is durable
  *   NO_END               detach empties the directory without having ended the log
- *   ROLLBACK_LATE        the base is put into rollback mode when the directory has gone
  *   DETACH_UNLOCKED      detach does not lock the base */
 #ifndef USERS
 #define USERS 2
@@ -91,17 +90,11 @@ inline unlock_base() { if :: lock_ == _pid -> lock_ = 0 :: else -> skip fi; if :
 /* With the lock, which may be lost meanwhile. */
 inline remove_log() {
   if :: log[i].place == in_place :: else -> goto died fi;                 /* the listing */
-#ifndef ROLLBACK_LATE
   atomic { if :: MAY_WRITE -> header_wal = false :: else -> goto died fi };
-#endif
   may_die();
   log[i].emptied = true;
   may_die();
   atomic { if :: wal == A_DIRECTORY && log[current].emptied -> wal = NOTHING; log[current].place = removed; current = 0 :: else -> goto died fi };
-#ifdef ROLLBACK_LATE
-  may_die();
-  atomic { if :: MAY_WRITE -> header_wal = false :: else -> goto died fi };
-#endif
   skip
 }
 
