@@ -115,7 +115,12 @@ inline unseal(i, number) { if :: dir[i].sealed & BIT(number) -> dir[i].sealed = 
 
 /* With the lock. What is listed and is not there any more: somebody else is at it. */
 inline remove_log(i) {
-  atomic { if :: dir[i].there -> list(i); names = dir[i].temporary :: else -> goto died fi;
+#ifdef LIST_BEFORE_LOCK
+#define LISTED (true)
+#else
+#define LISTED (dir[i].there)
+#endif
+  atomic { if :: LISTED -> list(i); names = dir[i].temporary :: else -> goto died fi;
     number = last;
 #ifdef NO_MARKER
     number = 0;
