@@ -21,8 +21,7 @@
  *   NO_RECHECK           the creator does not look at the file again once it has the lock           (NEW)
  *   PAGE_AFTER_RENAME    the first page of a new database is written when it is live already        (NEW)
  *   NO_SYNC              detach ends the log before the base is durable
- *   NO_END               detach empties the directory without having ended the log
- *   DETACH_UNLOCKED      detach does not lock the base */
+ *   NO_END               detach empties the directory without having ended the log */
 #ifndef USERS
 #define USERS 2
 #endif
@@ -81,11 +80,7 @@ inline lock_base(ok) {
 }
 inline unlock_base() { if :: lock_ == _pid -> lock_ = 0 :: else -> skip fi; if :: keeper == _pid -> keeper = 0 :: else -> skip fi }
 
-#ifndef DETACH_UNLOCKED
 #define MAY_WRITE (lock_ == _pid)
-#else
-#define MAY_WRITE true
-#endif
 
 /* With the lock, which may be lost meanwhile. */
 inline remove_log() {
@@ -239,9 +234,7 @@ proctype Detacher() {
   if :: wal == A_DIRECTORY -> i = current :: wal != A_DIRECTORY -> goto died fi;
   atomic {                                 /* takes the lease and seals: the last segment is its own, and empty */
     if :: wal == A_DIRECTORY && current == i && !log[i].ended -> log[i].owner = _pid :: else -> goto died fi };
-#ifndef DETACH_UNLOCKED
   lock_base(ok); if :: ok :: else -> goto died fi;
-#endif
   if :: atomic { log[i].owner == _pid && log[i].place == in_place && !log[i].ended -> merged = log[i].end } :: else -> goto died fi;
   may_die();
   if
