@@ -11,7 +11,8 @@
  * Checked: every transaction is built on the newest one that was acknowledged, whichever program it came from, and the last one is there
  * in the end; stock SQLite never writes to a live base.
  *
- * Two of these guards the code does not have yet: it behaves as with NO_LOCK_OVER_RENAME and NO_BLOCKED_RENAME.
+ * A detach ends the log, puts the base into rollback mode, empties the directory and removes it, by name, which fails where it is not empty.
+ * Whoever finds a log that has ended may finish that under the lock. What late processes do inside the directory is in detach.pml.
  *
  * NEW: the file is empty at first. Each switch takes a guard out:
  *   NO_LOCK_OVER_RENAME  attach does not hold SQLite's lock, and does not check the file under it, while it renames the directory into place
@@ -19,11 +20,8 @@
  *   CREATE_UNLOCKED      a new database is created without the lock                                 (NEW)
  *   NO_RECHECK           the creator does not look at the file again once it has the lock           (NEW)
  *   PAGE_AFTER_RENAME    the first page of a new database is written when it is live already        (NEW)
- *   NO_SYNC              detach moves the log away before the base is durable
- *   DETACH_UNLOCKED      detach does not lock the base                                              (DETACHERS=2)
- *   NO_CHECK_UNDER_LOCK  detach does not look again, under the lock, whether the log is its own        (DETACHERS=2)
- *   NO_BLOCKED_RENAME    who goes on in a log that is being detached does not first make a late rename of it fail; the detacher looks
- *                        afterwards what it has moved away, and takes the rename back */
+ *   NO_SYNC              detach ends the log before the base is durable
+ *   NO_END               detach empties the directory without having ended the log */
 #ifndef USERS
 #define USERS 2
 #endif
@@ -48,18 +46,16 @@
 #define TORN 99
 
 /* the folder */
-mtype = { unused, in_place, moved_away, removed };
+mtype = { unused, in_place, removed };
 typedef Log {
   mtype place = unused;
   byte end;                      /* its newest transaction; 0: none yet */
   byte owner;                    /* who may write to its last segment */
-  bool announced;                /* a detach is under way that will rename it */
-  bool rename_blocked;
-  bool last_marked
+  bool ended, emptied
 }
-#define LOGS 4
+#define LOGS 5
 Log log[LOGS];
-byte logs, current;              /* the one at the name `-wal` */
+byte logs = 1, current;              /* the one at the name `-wal` */
 byte wal = NOTHING;
 byte base, durable_base;         /* newest transaction in the base, and what is left of it when the server's power fails */
 byte stock_wal, journal;         /* in stock SQLite's -wal file; what its rollback journal restores, + 1 */
@@ -84,6 +80,19 @@ inline lock_base(ok) {
 }
 inline unlock_base() { if :: lock_ == _pid -> lock_ = 0 :: else -> skip fi; if :: keeper == _pid -> keeper = 0 :: else -> skip fi }
 
+#define MAY_WRITE (lock_ == _pid)
+
+/* With the lock, which may be lost meanwhile. */
+inline remove_log() {
+  if :: log[i].place == in_place :: else -> goto died fi;                 /* the listing */
+  atomic { if :: MAY_WRITE -> header_wal = false :: else -> goto died fi };
+  may_die();
+  log[i].emptied = true;
+  may_die();
+  atomic { if :: wal == A_DIRECTORY && log[current].emptied -> wal = NOTHING; log[current].place = removed; current = 0 :: else -> goto died fi };
+  skip
+}
+
 /* What stock SQLite does when it finds what a dead program left. */
 inline recover() {
   if :: journal != 0 -> base = journal - 1; durable_base = base; journal = 0 :: else -> skip fi;
@@ -104,6 +113,11 @@ inline prepare(i) { atomic { assert(logs < LOGS); i = logs; logs++ } }
 proctype User() {                /* opens the database with vfs=efs and commits, once or more */
   byte k, i; bool ok, won;
   for (k : 1 .. ROUNDS) {
+    i = current;
+    if
+    :: i != 0 && log[i].ended -> lock_base(ok); if :: ok :: else -> goto died fi; remove_log(); atomic { unlock_base(); i = 0 }
+    :: else -> skip
+    fi;
     if
     :: wal == A_DIRECTORY -> i = current
     :: wal != A_DIRECTORY && !created ->
@@ -162,29 +176,14 @@ proctype User() {                /* opens the database with vfs=efs and commits,
     if
     :: log[i].owner == _pid -> skip
     :: else ->
-       ok = false;
-       if
-       :: log[i].last_marked ->           /* only while no detach holds the base */
-          lock_base(ok); if :: ok :: else -> goto died fi
-       :: else -> skip
-       fi;
-       may_die();
-       atomic {                           /* the link, by name: fails where the directory is gone */
-         if :: wal == A_DIRECTORY && current == i -> log[i].owner = _pid; log[i].last_marked = false :: else -> unlock_base(); goto died fi };
-#ifndef NO_BLOCKED_RENAME
-       if
-       :: log[i].announced ->
-          atomic { if :: log[i].place == in_place -> log[i].rename_blocked = true :: else -> unlock_base(); goto died fi }
-       :: else -> skip
-       fi;
-#endif
-       atomic { unlock_base() }
+       atomic {                           /* the link, in the directory that is there since it was opened */
+         if :: log[i].place == in_place && !log[i].ended && !log[i].emptied -> log[i].owner = _pid :: else -> goto died fi }
     fi;
     may_die();
     /* frames and the look after them; what happens in between is the log's model */
     atomic {
       if
-      :: log[i].owner == _pid && !log[i].last_marked && log[i].place != removed ->
+      :: log[i].owner == _pid && !log[i].ended && !log[i].emptied ->
          if :: log[i].end != 0 -> acknowledge(log[i].end) :: else -> acknowledge(base) fi;
          log[i].end = newest
       :: else -> busy++
@@ -234,47 +233,26 @@ proctype Detacher() {
   byte i, merged; bool ok;
   if :: wal == A_DIRECTORY -> i = current :: wal != A_DIRECTORY -> goto died fi;
   atomic {                                 /* takes the lease and seals: the last segment is its own, and empty */
-    if :: wal == A_DIRECTORY && current == i && !log[i].last_marked -> log[i].owner = _pid :: else -> goto died fi };
-#ifndef DETACH_UNLOCKED
+    if :: wal == A_DIRECTORY && current == i && !log[i].ended -> log[i].owner = _pid :: else -> goto died fi };
   lock_base(ok); if :: ok :: else -> goto died fi;
-#define MAY_WRITE (lock_ == _pid)
-#else
-#define MAY_WRITE true
-#endif
-#ifndef NO_CHECK_UNDER_LOCK
-  if :: atomic { log[i].owner == _pid && log[i].place == in_place && !log[i].last_marked -> skip } :: else -> goto died fi;
-#endif
-  merged = log[i].end;
+  if :: atomic { log[i].owner == _pid && log[i].place == in_place && !log[i].ended -> merged = log[i].end } :: else -> goto died fi;
   may_die();
   if
   :: merged != 0 ->
-     atomic { if :: MAY_WRITE -> base = TORN :: else -> goto died fi };
+     atomic { if :: MAY_WRITE -> if :: base != merged -> base = TORN :: else -> skip fi :: else -> goto died fi };
      may_die();
      atomic { if :: MAY_WRITE -> base = merged :: else -> goto died fi };
 #ifndef NO_SYNC
-     durable_base = base
+     atomic { if :: MAY_WRITE -> durable_base = base :: else -> goto died fi }
 #endif
-  :: else -> merged = base
+  :: else -> skip
   fi;
   may_die();
-#ifndef NO_BLOCKED_RENAME
-  log[i].announced = true;
+#ifndef NO_END
+  atomic { if :: log[i].owner == _pid && !log[i].ended && !log[i].emptied -> log[i].ended = true :: else -> goto died fi };     /* first wins */
 #endif
-  if :: log[i].owner == _pid :: else -> goto died fi;
-  atomic { if :: log[i].owner == _pid -> log[i].last_marked = true :: else -> skip fi };   /* a mark of its own segment only */
   may_die();
-  atomic {
-    if :: wal == A_DIRECTORY && current == i && !log[i].rename_blocked -> wal = NOTHING; log[i].place = moved_away :: else -> goto died fi };
-  may_die();
-#ifdef NO_BLOCKED_RENAME                   /* otherwise the rename is the decision, and is never taken back */
-  if
-  :: log[i].owner == _pid -> skip
-  :: else -> atomic { if :: wal == NOTHING -> wal = A_DIRECTORY; current = i; log[i].place = in_place :: else -> skip fi }; goto died
-  fi;
-#endif
-  atomic { if :: MAY_WRITE -> header_wal = false :: else -> skip fi };
-  may_die();
-  log[i].place = removed;
+  remove_log();
 died:
   atomic { unlock_base(); i = 0; ok = false; merged = 0 }
 }
@@ -295,13 +273,14 @@ init {
     run Detacher()
 #endif
   };
-  _nr_pr == 1;
+  atomic { _nr_pr == 1 -> deaths = 0; lock_ = 0 };
   /* what the next one to open it finds, after a power failure */
   d_step {
     assert(wal != A_DIRECTORY || created);         /* the base has at least its first page */
     if :: journal != 0 && wal != A_DIRECTORY -> durable_base = journal - 1 :: else -> skip fi;
     if
-    :: wal == A_DIRECTORY && log[current].end != 0 -> assert(log[current].end == newest)
+    :: wal == A_DIRECTORY && !log[current].ended && log[current].end != 0 -> assert(!log[current].emptied); assert(log[current].end == newest)
+    :: wal == A_DIRECTORY && !log[current].ended && log[current].end == 0 -> assert(!log[current].emptied); assert(durable_base == newest)
     :: wal == A_FILE && stock_wal > durable_base -> assert(stock_wal == newest)
     :: else -> assert(durable_base == newest)
     fi }

@@ -1,4 +1,4 @@
-/* Merging: the pages of sealed segments move into the base (store/detach.cc does all at once; a merge does one segment at a time).
+/* Merging: the pages of sealed segments move into the base (src/store/{merger,page_copy}.cc, readers: {log,live_database}.cc).
  *
  * Two pages, segments of two transactions each, a writer that goes on, mergers that may stop anywhere (dead, paused, or cut off: their lock
  * goes to another one, and the server refuses what they send then), sealers that are late, readers with snapshots of any age and with caches.
@@ -8,12 +8,15 @@
  * Checked: every page that a read believes is its snapshot's; what the header of the base states is there; in the end base and segments hold
  * the newest version of each page.
  *
- * One of these guards the code does not have yet: it behaves as with LATE_SEAL_UNMARKS. (LIST_ONCE too; that matters once segments are removed.)
+ * QUIET: the last transaction does not write page 1 again, so that the base alone has it in the end.
+ * PIECES: a merger unlocks the base between its writes, and another one may go on meanwhile, with the same segment or a later one.
+ * A copy is of one segment here. How copies are told apart is in copies.pml; how segments come and go, in names.pml; how a host's cache of the base is validated, in base.pml.
  *
  * Each switch takes a guard out:
- *   LATE_SEAL_UNMARKS    a late seal takes the mark "merging" back (as a chmod to "sealed" does)
+ *   LATE_SEAL_UNMARKS    seals are a mode, as merging is, and not a second name: a late one takes the mark "merging" back
  *   CARELESS_SERVER      the server takes writes of a merger whose lock it gave to another one
  *   PICK_BEFORE_LOCK     the segment is chosen before the lock is held
+ *   KEEP_PICK            it is not chosen anew with each piece                                     (PIECES)
  *   UNLOCK_EARLY         a write of unknown outcome does not keep the lock held
  *   REMOVE_ANYWAY        a segment is removed although a write failed
  *   MARK_LATE            the mark comes after the first write to the base
@@ -35,7 +38,7 @@
 #define ATTEMPTS 1
 #endif
 #ifndef READERS
-#define READERS 1
+#define READERS 1           /* 0: what the files hold in the end is all that is checked */
 #endif
 #ifndef READS
 #define READS 2
@@ -58,7 +61,7 @@ byte base[2], length;                  /* the base's pages, and how many it has 
 byte lock_; byte faults = FAULTS;
 byte late_page[MERGERS + 1], late_value[MERGERS + 1];    /* a write under way: page + 1 (3: the length) */
 byte kernel[2]; bool in_kernel[2];     /* the system's cache of the base */
-byte engine[2]; bool in_engine[2]; byte tag[2]; bool dropped[READERS];
+byte engine[2]; bool in_engine[2]; byte tag[2]; bool dropped[READERS + 1];
 byte mergers_left = MERGERS, readers_left = READERS; bool writer_done;
 
 #define WRITES(t, p) ((p == 0 && has1[t]) || (p == 1 && has2[t]))
@@ -124,22 +127,26 @@ inline change(what, value) {
        fi
     fi } }
 
+inline take_lock() {
+  atomic {                             /* free, or taken from one that is cut off */
+    lock_ == 0 || (lock_ != id && faults > 0);
+    if
+    :: lock_ != 0 -> faults--;
+#ifndef CARELESS_SERVER
+       late_page[lock_] = 0; late_value[lock_] = 0;
+#endif
+       skip
+    :: else -> skip
+    fi; lock_ = id }
+}
+
 proctype Merger(byte id) {
   byte s, v1, v2, k; bool failed;
   for (k : 1 .. ATTEMPTS) {
 #ifdef PICK_BEFORE_LOCK
     pick(s);
 #endif
-    atomic {                           /* free, or taken from one that is cut off */
-      lock_ == 0 || (lock_ != id && faults > 0);
-      if
-      :: lock_ != 0 -> faults--;
-#ifndef CARELESS_SERVER
-         late_page[lock_] = 0; late_value[lock_] = 0;
-#endif
-         skip
-      :: else -> skip
-      fi; lock_ = id };
+    take_lock();
 #ifndef PICK_BEFORE_LOCK
     pick(s);
 #endif
@@ -157,6 +164,16 @@ proctype Merger(byte id) {
        if :: size[LAST_OF(s)] < length -> change(3, size[LAST_OF(s)]) :: else -> skip fi;
 #endif
        if :: v2 != 0 -> change(2, v2) :: else -> skip fi;
+#ifdef PIECES
+       if
+       :: failed -> skip
+       :: atomic { !failed -> if :: lock_ == id -> lock_ = 0 :: else -> skip fi };
+          take_lock();
+#ifndef KEEP_PICK
+          atomic { pick(v2); if :: v2 != s -> failed = true :: else -> skip fi }
+#endif
+       fi;
+#endif
 #ifdef MARK_LATE
        merging[s] = true;
 #endif
@@ -309,6 +326,8 @@ init {
 #if defined(TRUNCATING)
     has1[1] = true; has1[2] = true; has1[3] = true; has1[4] = true; has1[5] = true;
     size[1] = 2; size[2] = 1; size[3] = 2; size[4] = 2; size[5] = 1; has2[3] = true;
+#elif defined(QUIET)
+    has1[1] = true; has1[3] = true; has2[2] = true; has2[4] = true; has2[5] = true;
 #elif defined(SELDOM)
     has1[1] = true; has1[2] = true; has1[3] = true; has1[5] = true; has2[4] = true;
 #else
@@ -318,7 +337,9 @@ init {
 #if MERGERS > 1
     run Merger(2);
 #endif
+#if READERS > 0
     run Reader(0);
+#endif
 #if READERS > 1
     run Reader(1)
 #endif

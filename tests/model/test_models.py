@@ -1,4 +1,7 @@
-"""The models of the protocol hold, and each guard of it is needed: what tests/model/run does, case by case."""
+"""The models of the protocol hold, and each guard of it is needed: what tests/model/run does, case by case.
+
+A test that is not slow takes seconds; larger bounds, what `tests/model/run --full` adds, are slow tests.
+"""
 
 import os
 import sys
@@ -14,9 +17,6 @@ assert SPEC
 run = module_from_spec(SPEC)
 sys.modules[LOADER.name] = run  # dataclasses look their module up
 LOADER.exec_module(run)
-
-
-pytestmark = pytest.mark.slow  # minutes of a core
 
 
 @pytest.fixture(autouse=True)
@@ -40,3 +40,12 @@ def test_a_guard_taken_out_is_missed(case):
     verdict = run.check(case)
     assert verdict.trouble == ""
     assert verdict.violated
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", run.FULL, ids=lambda case: case.name)
+@pytest.mark.timeout(2 * run.CASE_SECONDS)
+def test_larger_bounds(case):
+    verdict = run.check(case)
+    assert verdict.trouble == ""
+    assert run.passes(case, verdict)
