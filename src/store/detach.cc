@@ -14,6 +14,7 @@ namespace sqlite_efs {
 namespace {
 
 constexpr Duration kLockPoll = std::chrono::milliseconds(5);
+constexpr int kMaxRemovals = 5;
 
 // The base, open for writing and locked against stock SQLite, mergers and another detach.
 Result<std::unique_ptr<File>> LockBase(const Environment& environment, const std::string& path, Instant deadline) {
@@ -34,6 +35,17 @@ Result<bool> IsInRollbackMode(File& base) {
   return size == header.size() && header[kWriteVersionOffset] == kVersionRollback;
 }
 
+// What marks the end of the log goes last: without it nobody would know what the rest is.
+Status RemoveNames(FileSystem& pinned, const Layout& layout, const std::vector<std::string>& names,
+                   const std::string& last) {
+  for (const std::string& name : names) {
+    if (name == last) continue;
+    const Status removed = pinned.Remove(layout.directory() + "/" + name);
+    if (!removed.ok() && !removed.Is(StatusCode::kNotFound)) return removed;
+  }
+  return last.empty() ? Status() : pinned.Remove(layout.directory() + "/" + last);
+}
+
 // The log has ended, and the base, which is locked, has all of it. What is removed late, by a process that was stopped
 // here and has lost the lock, is removed from the directory that is pinned, or is a directory that is not empty.
 Status RemoveLog(const Environment& environment, FileSystem& pinned, const Layout& layout, File& base) {
@@ -52,12 +64,19 @@ Status RemoveLog(const Environment& environment, FileSystem& pinned, const Layou
   }
   EFS_RETURN_IF_ERROR(SetRollbackMode(base));
   EFS_RETURN_IF_ERROR(StampBase(base, environment.clock, environment.merge.tick));
-  for (const std::string& name : names) {
-    if (name != last) EFS_RETURN_IF_ERROR(pinned.Remove(layout.directory() + "/" + name));
+  Status emptied = RemoveNames(pinned, layout, names, last);
+  // Somebody who is late may have made a name since the listing.
+  for (int i = 0; emptied.ok() && i < kMaxRemovals; i++) {
+    const Status removed = environment.files.RemoveDirectory(layout.directory());
+    if (!removed.Is(StatusCode::kExists)) {
+      EFS_RETURN_IF_ERROR(removed);
+      return environment.files.SyncDirectory(FolderOf(layout.base()));
+    }
+    EFS_ASSIGN_OR_RETURN(const std::vector<std::string> late, pinned.List(layout.directory()));
+    emptied = RemoveNames(pinned, layout, late, "");
   }
-  if (!last.empty()) EFS_RETURN_IF_ERROR(pinned.Remove(layout.directory() + "/" + last));
-  EFS_RETURN_IF_ERROR(environment.files.RemoveDirectory(layout.directory()));
-  return environment.files.SyncDirectory(FolderOf(layout.base()));
+  EFS_RETURN_IF_ERROR(emptied);
+  return Status::Busy("the log directory " + layout.directory() + " is still being written to; try again");
 }
 
 // One run of DetachDatabase() on a live database.
@@ -146,8 +165,11 @@ Result<DetachReport> DetachDatabase(const Environment& environment, const std::s
 Result<bool> IsDetached(FileSystem& files, const Layout& layout) {
   EFS_ASSIGN_OR_RETURN(const std::vector<std::string> names, files.List(layout.directory()));
   EFS_ASSIGN_OR_RETURN(const bool ended, HasEnded(files, layout, names));
-  if (ended || !names.empty()) return ended;
-  // Empty because a detach has emptied it, or because somebody has lost the log: only then the header says WAL mode.
+  if (ended) return true;
+  const Result<LogListing> listing = ListLog(files, layout);
+  if (listing.ok()) return false;
+  if (!listing.status().Is(StatusCode::kCantOpen)) return listing.status();
+  // No whole log: because a detach has removed it, or because somebody has lost it. Only then the header says WAL mode.
   EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> base, files.Open(layout.base(), OpenMode::kRead));
   return IsInRollbackMode(*base);
 }

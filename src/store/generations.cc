@@ -121,7 +121,11 @@ class Sealing {
   // A successor's name is free again once the successor was merged and removed. Who links it then is too late.
   Status CheckStillLast() {
     EFS_ASSIGN_OR_RETURN(const LogListing listing, ListLog(files_, layout_));
-    if (listing.merged < Next()) return {};
+    bool late = listing.merged >= Next();
+    if (!late && listing.segments.back() > Next()) {  // also while a log that has ended is being removed
+      EFS_ASSIGN_OR_RETURN(late, HasEnded(files_, layout_, listing.names));
+    }
+    if (!late) return {};
     (void)files_.Remove(layout_.segment(Next()));
     return {StatusCode::kStale, "log segment " + segment_.path() + " was merged meanwhile"};
   }

@@ -348,8 +348,10 @@ Result<FrameNumber> Log::CountedOf(const Segment& segment) const {
   const SegmentNumber next = {segment.number().value + 1};
   if (listing.Has(next)) {
     const Result<std::shared_ptr<Segment>> successor = Segment::Open(files_, layout_, next, page_size_);
-    if (successor.ok()) return (*successor)->header().counted_of_previous;
-    if (!successor.status().Is(StatusCode::kNotFound)) return successor.status();
+    if (!successor.ok() && !successor.status().Is(StatusCode::kNotFound)) return successor.status();
+    // Its number may have been merged since, and given again by a seal that came too late.
+    EFS_ASSIGN_OR_RETURN(const LogListing again, ListLog(files_, layout_));
+    if (successor.ok() && again.merged < next) return (*successor)->header().counted_of_previous;
   }
   return ReadCounted(files_, layout_, segment);
 }

@@ -265,7 +265,7 @@ TEST_F(ProcessesTest, A_child_forked_while_threads_write_works_on_its_own) {
   std::atomic<bool> paused = false;
   std::atomic<bool> go_on = false;
   VfsFiles().Before([&](const Call& call) -> sqlite_efs::Status {
-    if (!Is(call, Op::kSync, "0000000001") || paused.exchange(true)) return {};
+    if (!Is(call, Op::kTouch, "0000000001") || paused.exchange(true)) return {};  // in a commit
     while (!go_on) std::this_thread::yield();
     return {};
   });
