@@ -9,11 +9,12 @@
 namespace sqlite_efs {
 namespace {
 
-constexpr size_t kOneSegment = 1;
 constexpr size_t kAllSegments = SIZE_MAX;
 constexpr Duration kPoll = std::chrono::milliseconds(5);
 constexpr Duration kLongestCatchUp = std::chrono::seconds(2);
 constexpr Duration kPauseAfterFailure = std::chrono::seconds(5);
+// How long a copying of another process that does not get on is left to it.
+constexpr Duration kPatience = std::chrono::seconds(1);
 constexpr Duration kOldDebris = std::chrono::hours(1);
 constexpr size_t kIdSize = 36;  // of a UUID
 constexpr uint32_t kPermissions = 0644;
@@ -43,16 +44,17 @@ void Merger::SetObstacle(const std::string& obstacle) {
 
 void Merger::MergeWhatIsDue() {
   const std::unique_lock lock(mutex_, std::try_to_lock);
-  if (!lock.owns_lock() || !IsDueLocked()) return;
+  if (!lock.owns_lock()) return;
+  const size_t segments = SegmentsDueLocked();
+  if (segments == 0) return;
   const Result<bool> locked = TryLockLocked();
   if (!locked.ok() || !*locked) {
     return FailLocked(locked.ok() ? Status::Busy("another process is merging " + layout_.base()) : locked.status());
   }
-  const size_t sealed = log_.segments().size() - 1;
-  const size_t most = environment_.merge.max_sealed_segments;
-  const Result<Outcome> outcome = StepLocked(sealed > most ? sealed - most : kOneSegment);
+  const Result<Outcome> outcome = StepLocked(segments);
   if (outcome.ok()) {
     SetObstacle("");
+    if (*outcome == Outcome::kMustWait) pause_until_ = environment_.clock.Now() + environment_.merge.tick;
     CatchUpLocked();
   } else {
     FailLocked(outcome.status());
@@ -71,23 +73,26 @@ void Merger::CatchUpLocked() {
   }
 }
 
-// Whether the oldest sealed segment has been so for a while, out of politeness to those who read old states, or there
-// are too many.
-bool Merger::IsDueLocked() {
+// How many segments may be copied at a time: those that are too many, or one that has been sealed for a while, out of
+// politeness to those who read old states. All of the former, since a copying takes some ticks whatever it copies, and
+// meanwhile a writer may fill more than one.
+size_t Merger::SegmentsDueLocked() {
   const MergeLimits& limits = environment_.merge;
   const std::vector<std::shared_ptr<Segment>> segments = log_.segments();
-  if (segments.size() < 2 || poisoned_) return false;
+  if (segments.size() < 2 || poisoned_) return 0;
   const Instant now = environment_.clock.Now();
-  if (pause_until_ && now < *pause_until_) return false;
-  if (awaits_removal_ && now - *last_change_ < 2 * limits.tick) return false;
-  if (copy_ || awaits_removal_ || segments.size() - 1 > limits.max_sealed_segments) return true;
+  if (pause_until_ && now < *pause_until_) return 0;
+  if (awaits_removal_ && now - *last_change_ < 2 * limits.tick) return 0;
+  const size_t sealed = segments.size() - 1;
+  if (sealed > limits.max_sealed_segments) return sealed - limits.max_sealed_segments;
+  if (copy_ || awaits_removal_) return 1;
   if (oldest_ != segments.front()->number()) {
     const Result<FileAttributes> attributes = segments.front()->Look();
-    if (!attributes.ok()) return attributes.status().Is(StatusCode::kStale);  // somebody has merged it
+    if (!attributes.ok()) return attributes.status().Is(StatusCode::kStale) ? 1 : 0;  // stale: somebody has merged it
     oldest_ = segments.front()->number();
     oldest_mtime_ns_ = attributes->mtime_ns;
   }
-  return log_.server_time_ns() - oldest_mtime_ns_ >= limits.delay.count();
+  return log_.server_time_ns() - oldest_mtime_ns_ >= limits.delay.count() ? 1 : 0;
 }
 
 Status Merger::MergeAll(Instant deadline, const Progress& progress) {
@@ -110,7 +115,11 @@ Status Merger::MergeAll(Instant deadline, const Progress& progress) {
     }
     outcome = StepLocked(kAllSegments);
   }
-  if (!outcome.ok()) FailLocked(outcome.status());
+  if (outcome.ok()) {
+    SetObstacle("");
+  } else {
+    FailLocked(outcome.status());
+  }
   if (!was_locked) UnlockLocked();
   return outcome.status();
 }
@@ -161,7 +170,9 @@ Result<bool> Merger::TryLockLocked() {
 void Merger::UnlockLocked() {
   if (!locked_ || poisoned_) return;
   locked_ = false;
-  if (!base_->Unlock(kSqliteLockOffset, kSqliteLockLength).ok()) base_.reset();
+  if (base_->Unlock(kSqliteLockOffset, kSqliteLockLength).ok()) return;
+  copy_.reset();  // it writes to the descriptor that is closed now, which gives the lock back
+  base_.reset();
 }
 
 // --- merging, with the lock held
@@ -175,7 +186,7 @@ Result<Merger::Outcome> Merger::StepLocked(size_t max_segments) {
     const std::optional<CopiedName> copied = ParseCopiedName(name);
     if (copied && copied->copying_id == last && listing.Has(copied->through)) return RemoveLocked(listing, *copied);
   }
-  return CopyLocked(max_segments);
+  return CopyLocked(max_segments, listing.merged);
 }
 
 // The copying that was begun last; "" if there was none.
@@ -200,6 +211,8 @@ Status Merger::RemoveCopiedNames(const LogListing& listing, const std::string& b
 // The segments are chosen under the lock, by a listing that no cache can answer, since this process has just changed
 // the directory: neither a descriptor nor a cached name proves that a segment still exists.
 Status Merger::BeginCopyLocked(size_t max_segments) {
+  // A process that may not live for long begins nothing that takes more than a step, if it can be helped.
+  const bool in_one_step = max_segments != kAllSegments && counters().pages == 0;
   copying_id_ = NewUuid();
   const std::string temporary = layout_.temporary();
   EFS_RETURN_IF_ERROR(WriteNewFile(files_, temporary, copying_id_, kPermissions));
@@ -207,8 +220,11 @@ Status Merger::BeginCopyLocked(size_t max_segments) {
   EFS_ASSIGN_OR_RETURN(const LogListing listing, ListLog(files_, layout_));
   EFS_RETURN_IF_ERROR(RemoveCopiedNames(listing, copying_id_));
   std::vector<SealedSegment> segments;
+  size_t pages = 0;
   for (size_t i = 0; i + 1 < listing.segments.size() && i < max_segments; i++) {
     EFS_ASSIGN_OR_RETURN(SealedSegment sealed, Known(listing.segments[i]));
+    pages += sealed.segment->index.distinct_pages();
+    if (in_one_step && i > 0 && pages > environment_.merge.step_pages) break;
     segments.push_back(std::move(sealed));
   }
   if (segments.empty()) return Status::Busy("another process has merged the log of " + layout_.base());
@@ -216,10 +232,33 @@ Status Merger::BeginCopyLocked(size_t max_segments) {
   return {};
 }
 
-Result<Merger::Outcome> Merger::CopyLocked(size_t max_segments) {
+// Whether another process is in the middle of a copying, and gets on: processes that write in turn would begin anew for
+// ever, each what the other has begun. Whoever keeps the lock has nobody to wait for.
+Result<bool> Merger::IsLeftToAnotherLocked(SegmentNumber merged) {
+  EFS_ASSIGN_OR_RETURN(const std::string last, LastCopying());
+  if (last.empty() || last == copying_id_) return false;
+  if (merged.value != 0) {
+    const Result<std::string> finished = ReadSmallFile(files_, layout_.merged(merged), kIdSize);
+    if (finished.ok() && *finished == last) return false;
+  }
+  EFS_ASSIGN_OR_RETURN(const FileAttributes base, base_->Look());
+  const Instant now = environment_.clock.Now();
+  if (other_copy_ != last || other_copy_mtime_ns_ != base.mtime_ns) {
+    other_copy_ = last;
+    other_copy_mtime_ns_ = base.mtime_ns;
+    other_copy_seen_ = now;
+  }
+  return now - other_copy_seen_ < kPatience;
+}
+
+Result<Merger::Outcome> Merger::CopyLocked(size_t max_segments, SegmentNumber merged) {
   if (copy_) {
     EFS_ASSIGN_OR_RETURN(const std::string last, LastCopying());
     if (last != copying_id_) copy_.reset();
+  }
+  if (!copy_ && max_segments != kAllSegments) {
+    EFS_ASSIGN_OR_RETURN(const bool left_to_another, IsLeftToAnotherLocked(merged));
+    if (left_to_another) return Outcome::kMustWait;
   }
   if (!copy_) EFS_RETURN_IF_ERROR(BeginCopyLocked(max_segments));
   const Result<bool> complete = copy_->CopyPiece(environment_.merge.step_pages);
@@ -233,7 +272,7 @@ Result<Merger::Outcome> Merger::CopyLocked(size_t max_segments) {
   }
   const SegmentNumber through = copy_->through();
   copy_.reset();
-  EFS_RETURN_IF_ERROR(files_.Open(layout_.copied(through, copying_id_), OpenMode::kCreateNew, kPermissions).status());
+  EFS_RETURN_IF_ERROR(WriteNewFile(files_, layout_.copied(through, copying_id_), copying_id_, kPermissions));
   awaits_removal_ = true;
   return Outcome::kProgress;
 }
