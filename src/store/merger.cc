@@ -145,7 +145,9 @@ Result<bool> Merger::TryLockLocked() {
 void Merger::UnlockLocked() {
   if (!locked_ || poisoned_) return;
   locked_ = false;
-  if (!base_->Unlock(kSqliteLockOffset, kSqliteLockLength).ok()) base_.reset();
+  if (base_->Unlock(kSqliteLockOffset, kSqliteLockLength).ok()) return;
+  copy_.reset();  // it writes to the descriptor that is closed now, which gives the lock back
+  base_.reset();
 }
 
 // --- merging, with the lock held
