@@ -18,6 +18,7 @@ constexpr Time kLongestReadPause = 20 * kSecond;
 constexpr int kMaxAttempts = 6;
 constexpr int kMaxFinalAttempts = 40;
 constexpr uint64_t kFewCommits = 20;
+constexpr Time kLongestExtraPause = 5 * kSecond;
 constexpr size_t kMaxExtra = 60;
 constexpr int64_t kTxPerClient = 1'000'000;
 
@@ -144,6 +145,7 @@ void Client::Run(Process& process) {
     const bool listed = next_ < tasks_.size();
     const Task task = listed ? tasks_[next_] : Task{Work::kTransfer, random.Next(), false};
     listed ? next_++ : extra_++;
+    if (!listed) Pause(random, kLongestExtraPause);
     if (!task.masked) RunTask(task, random);
   }
   sql_.reset();

@@ -20,6 +20,9 @@ constexpr size_t kEarlyFaults = 4;
 constexpr std::array kDecisive = {Op::kWrite, Op::kSync,   Op::kLook, Op::kTouch,   Op::kChangeMode, Op::kLink,
                                   Op::kOpen,  Op::kRename, Op::kList, Op::kAcquire, Op::kRelease,    Op::kTryLock};
 
+// Calls that every history has, at least some dozens of each.
+constexpr std::array kFrequent = {Op::kRead, Op::kWrite, Op::kSync, Op::kLook, Op::kOpen, Op::kTouch, Op::kAcquire};
+
 bool IsRareOp(Op op) { return op == Op::kChangeMode || op == Op::kLink || op == Op::kRename; }
 
 // The calls at which a fault of that kind can happen.
@@ -89,9 +92,11 @@ std::vector<Fault> DrawFaults(Random random, const FaultKinds& kinds, size_t cou
     } while (!Suits(fault.kind, fault.op));
     if (!Suits(fault.kind, Op::kStat) || !Suits(fault.kind, Op::kSleep)) fault.any_op = false;
     const bool early = faults.size() < kEarlyFaults;
-    if (early && IsRareOp(fault.op)) fault.op = Op::kLook;
-    if (early && !Suits(fault.kind, fault.op)) fault.op = fault.kind == FaultKind::kSyncError ? Op::kSync : Op::kWrite;
-    if (early && NeedsService(fault.kind)) fault.op = Op::kAcquire;
+    if (early && !fault.any_op) {
+      do {
+        fault.op = kFrequent[random.Below(kFrequent.size())];
+      } while (!Suits(fault.kind, fault.op));
+    }
     const uint32_t calls = early ? expected_calls / 3 : expected_calls;
     fault.countdown = static_cast<uint32_t>(random.Below(fault.any_op         ? calls
                                                          : IsRareOp(fault.op) ? 1 + calls / 200

@@ -35,7 +35,8 @@ void Fiber::Start(std::function<void()> body) {
 }
 
 void Fiber::Enter(unsigned high, unsigned low) {
-  auto* const self = reinterpret_cast<Fiber*>((uintptr_t{high} << 32) | low);
+  // makecontext() passes on integers only.
+  auto* const self = reinterpret_cast<Fiber*>((uintptr_t{high} << 32) | low);  // NOLINT(performance-no-int-to-ptr)
   self->body_();
   self->body_ = nullptr;
   self->ended_ = true;

@@ -52,6 +52,12 @@ void FileServer::Stamp(Inode& inode) {
   inode.change = coarse_change ? static_cast<uint64_t>(inode.mtime) : inode.change + 1;
 }
 
+void FileServer::StampChange(Inode& inode) {
+  const Time mtime = inode.mtime;
+  Stamp(inode);
+  inode.mtime = mtime;
+}
+
 Ino FileServer::Lookup(Ino directory, std::string_view name) {
   for (const auto& [entry, ino] : Get(directory).entries) {
     if (entry == name) return ino;
@@ -87,11 +93,15 @@ int FileServer::Link(Ino file, Ino directory, const std::string& name) {
   if (Lookup(directory, name) != 0) return EEXIST;
   Get(directory).entries.emplace_back(name, file);
   Get(file).links++;
+  StampChange(Get(file));
   Stamp(Get(directory));
   return 0;
 }
 
-void FileServer::DropLink(Inode& inode) { inode.links = inode.is_directory ? 0 : inode.links - 1; }
+void FileServer::DropLink(Inode& inode) {
+  inode.links = inode.is_directory ? 0 : inode.links - 1;
+  StampChange(inode);
+}
 
 int FileServer::Rename(Ino from_directory, const std::string& from, Ino to_directory, const std::string& to) {
   const Ino ino = Lookup(from_directory, from);
@@ -107,6 +117,7 @@ int FileServer::Rename(Ino from_directory, const std::string& from, Ino to_direc
   }
   std::erase_if(Get(from_directory).entries, [&](const auto& entry) { return entry.first == from; });
   Get(to_directory).entries.emplace_back(to, ino);
+  StampChange(Get(ino));
   Stamp(Get(from_directory));
   Stamp(Get(to_directory));
   return 0;
@@ -170,11 +181,8 @@ int FileServer::Truncate(Ino ino, uint64_t size) {
 void FileServer::Touch(Ino ino) { Stamp(Get(ino)); }
 
 void FileServer::ChangeMode(Ino ino, uint32_t mode) {
-  Inode& inode = Get(ino);
-  inode.mode = mode & 07777;
-  const Time mtime = inode.mtime;
-  Stamp(inode);  // the time of change, which is not shown, but for the change attribute
-  inode.mtime = mtime;
+  Get(ino).mode = mode & 07777;
+  StampChange(Get(ino));
 }
 
 bool FileServer::TryLock(Ino ino, const ServerLock& lock) {

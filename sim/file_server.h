@@ -90,6 +90,7 @@ class FileServer {
 
  private:
   void Stamp(Inode& inode);
+  void StampChange(Inode& inode);  // not the time that is shown
   Ino NewInode(bool is_directory, uint32_t mode, uint8_t user);
   void DropLink(Inode& inode);
 

@@ -75,6 +75,14 @@ class History {
     return Finish();
   }
 
+  PlanSize Size() {
+    SetUp();
+    PlanSize size;
+    size.faults = world_.faults.size();
+    for (const std::unique_ptr<Client>& client : clients_) size.tasks.push_back(client->tasks().size());
+    return size;
+  }
+
  private:
   void SetUp() {
     const int hosts = options_.hosts != 0 ? options_.hosts
@@ -210,8 +218,6 @@ class History {
     report.counts.takeovers += world_.service.takeovers;
     for (const uint64_t count : world_.counts.faults) report.faults += count;
     report.clients = client_counts_;
-    report.planned_faults = world_.faults.size();
-    for (const std::unique_ptr<Client>& client : clients_) report.planned_tasks.push_back(client->tasks().size());
     return report;
   }
 
@@ -267,6 +273,8 @@ void PrepareHistories() {
   });
   Prepared().live.CopyFiles(world.server);
 }
+
+PlanSize SizeOf(const Plan& plan, const Options& options) { return History(plan, options).Size(); }
 
 Report RunHistory(const Plan& plan, const Options& options) { return History(plan, options).Run(); }
 

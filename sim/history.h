@@ -40,10 +40,14 @@ struct Report {
   uint64_t faults = 0;  // that happened
   Counts counts;
   ClientCounts clients;
-  // The plan's size, for whoever wants to make it smaller.
-  size_t planned_faults = 0;
-  std::vector<size_t> planned_tasks;  // by client
 };
+
+// How large a plan is, for whoever wants to make it smaller.
+struct PlanSize {
+  size_t faults = 0;
+  std::vector<size_t> tasks;  // by client
+};
+PlanSize SizeOf(const Plan& plan, const Options& options);
 
 // Once, before the first history.
 void PrepareHistories();

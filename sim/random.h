@@ -32,7 +32,7 @@ class Random {
   int64_t Magnitude(int64_t least, int64_t most) {
     const int low = std::bit_width(static_cast<uint64_t>(least));
     const int high = std::bit_width(static_cast<uint64_t>(most));
-    const int bits = low + static_cast<int>(Below(static_cast<uint64_t>(high - low + 1)));
+    const int bits = low + static_cast<int>(Below(static_cast<uint64_t>(high) - static_cast<uint64_t>(low) + 1));
     const auto value = static_cast<int64_t>((uint64_t{1} << (bits - 1)) | Below(uint64_t{1} << (bits - 1)));
     return value < least ? least : value > most ? most : value;
   }

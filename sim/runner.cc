@@ -176,14 +176,14 @@ Plan Reduce(Plan plan, const Options& options) {
     plan = candidate;
     return true;
   };
-  const Report whole = RunHistory(plan, options);
-  for (size_t fault = 0; fault < whole.planned_faults; fault++) {
+  const PlanSize whole = SizeOf(plan, options);
+  for (size_t fault = 0; fault < whole.faults; fault++) {
     Plan candidate = plan;
     if (candidate.masked_faults.insert(fault).second) smaller(candidate);
   }
-  for (size_t client = 1; client <= whole.planned_tasks.size(); client++) {
+  for (size_t client = 1; client <= whole.tasks.size(); client++) {
     // All of a client's tasks, then halves, then single ones.
-    const size_t tasks = whole.planned_tasks[client - 1];
+    const size_t tasks = whole.tasks[client - 1];
     for (size_t size = tasks; size > 0; size /= 2) {
       for (size_t begin = 0; begin < tasks; begin += size) {
         Plan candidate = plan;
