@@ -128,6 +128,14 @@ class MergerTest : public ::testing::Test {
   std::vector<uint64_t> Segments() const { return Segments(path_); }
   std::vector<std::string> LogNames() const { return testing::TempDirectory::Names(layout_.directory()); }
   bool Exists(const std::string& path) const { return fs::exists(path); }
+  // Whether a name says that the segments up to `number` are in the base.
+  bool IsCopied(uint64_t number) const {
+    const std::vector<std::string> names = LogNames();
+    return std::any_of(names.begin(), names.end(), [number](const std::string& name) {
+      const std::optional<CopiedName> copied = ParseCopiedName(name);
+      return copied && copied->through.value == number;
+    });
+  }
 
   // Whether `snapshot` has exactly the pages `wanted`; with `may_conflict` it may also say kConflict. How many it had.
   static size_t ExpectPages(const Snapshot& snapshot, const Pages& wanted, const std::string& when,
@@ -249,6 +257,11 @@ TEST_F(MergerTest, Names_the_copying_then_marks_then_copies_then_says_so_then_st
   files_.Before([&](const Call& call) -> Status {
     const std::string name = FileNameOf(call.path);
     if (IsTemporary(name) || !Changes(call)) return {};
+    if (const auto copied = ParseCopiedName(name)) {
+      const std::string said = "say copied " + std::to_string(copied->through.value);
+      if (calls.empty() || calls.back() != said) calls.push_back(said);
+      return {};
+    }
     const char* const what = call.op == Op::kWrite        ? "write "
                              : call.op == Op::kChangeMode ? "mark "
                              : call.op == Op::kTouch      ? "stamp "
@@ -262,10 +275,9 @@ TEST_F(MergerTest, Names_the_copying_then_marks_then_copies_then_says_so_then_st
   ASSERT_TRUE(MergeAll(database).ok());
   files_.Clear();
   calls.resize(std::min<size_t>(calls.size(), 14));
-  EXPECT_EQ(calls,
-            (std::vector<std::string>{"name copying", "mark 0000000001", "mark 0000000002", "mark 0000000003",
-                                      "size db", "write db", "sync db", "write db", "sync db", "name 0000000003.copied",
-                                      "stamp db", "write counted", "sync counted", "write counted"}));
+  EXPECT_EQ(calls, (std::vector<std::string>{"name copying", "mark 0000000001", "mark 0000000002", "mark 0000000003",
+                                             "size db", "write db", "sync db", "write db", "sync db", "say copied 3",
+                                             "stamp db", "write counted", "sync counted", "write counted"}));
 }
 
 TEST_F(MergerTest, Records_what_counted_before_a_name_goes) {
@@ -310,7 +322,7 @@ TEST_F(MergerTest, Waits_for_the_tick_in_whatever_process_removes) {
   for (int i = 0; i < 3; i++) {
     const std::shared_ptr<Database> database = OpenScripted();
     EXPECT_TRUE(MergeAll(database, kNoTime).Is(StatusCode::kBusy));
-    EXPECT_TRUE(Exists(layout_.copied({3})));
+    EXPECT_TRUE(IsCopied(3));
     EXPECT_EQ(Segments(), (std::vector<uint64_t>{1, 2, 3, 4}));
     ExpectWhole(*database, "while it waits");
   }
@@ -350,7 +362,7 @@ TEST_F(MergerTest, Removes_what_a_merger_has_left_that_died_after_the_name_was_g
 TEST_F(MergerTest, Believes_no_copying_after_which_another_one_was_begun) {
   MakeLive();
   testing::WriteWholeFile(layout_.copying(), "the name of the last copying that was begu");
-  testing::WriteWholeFile(layout_.copied({2}), "the name of another that was stopped at its end");
+  testing::WriteWholeFile(layout_.copied({2}, "of another"), "");
   ASSERT_TRUE(MergeAll(OpenPlain()).ok());
   EXPECT_EQ(Segments(), (std::vector<uint64_t>{4}));
   ExpectWholeAt(path_, "after a copying that was not to be believed");
@@ -398,7 +410,7 @@ TEST_F(MergerTest, Does_not_begin_anew_what_another_process_is_getting_on_with) 
   }
   const std::shared_ptr<Database> first = OpenScripted();
   const std::shared_ptr<Database> second = OpenPlain();
-  for (int i = 0; i < kMaxSteps && !Exists(layout_.copied({1})); i++) {
+  for (int i = 0; i < kMaxSteps && !IsCopied(1); i++) {
     MergerOf(first).MergeWhatIsDue();
     MergerOf(second).MergeWhatIsDue();
   }
@@ -430,7 +442,7 @@ TEST_F(MergerTest, A_process_that_may_not_live_for_long_begins_what_one_step_fin
   plain_.merge.step_pages = 8;
   const std::shared_ptr<Database> database = OpenPlain();
   MergerOf(database).MergeWhatIsDue();  // segments 1 and 2 have 11 pages
-  EXPECT_TRUE(Exists(layout_.copied({1})));
+  EXPECT_TRUE(IsCopied(1));
 }
 
 // --- failures
@@ -488,7 +500,7 @@ TEST_P(MergerFails, At_any_change_and_the_next_merger_finishes) {
     ASSERT_EQ(again.ok(), !may_land) << when << ": " << again.message();
     ExpectWhole(*reader, when + ", the same process");
   }
-  EXPECT_GT(step, 30);
+  EXPECT_GE(step, 30);
   EXPECT_EQ(poisoned, error == ENOSPC ? 0 : 5);
 }
 
@@ -563,7 +575,7 @@ TEST_F(MergerTest, Leaves_young_segments_to_those_who_read_old_states) {
   const std::shared_ptr<Database> later = OpenPlain();
   fs::last_write_time(layout_.segment({1}), fs::file_time_type::clock::now() - 2 * std::chrono::hours(1));
   MergerOf(later).MergeWhatIsDue();
-  EXPECT_TRUE(Exists(layout_.copied({1})));
+  EXPECT_TRUE(IsCopied(1));
   EXPECT_EQ(StateOf(PosixFileSystem().Stat(layout_.segment({2})).value()), SegmentState::kSealed) << "it is young";
 }
 
@@ -586,7 +598,7 @@ TEST_F(MergerTest, Copies_a_bounded_number_of_pages_after_a_commit) {
     environment->merge.step_pages = 2;
   }
   const std::shared_ptr<Database> database = OpenScripted();
-  for (int i = 0; i < kMaxSteps && !Exists(layout_.copied({1})); i++) {
+  for (int i = 0; i < kMaxSteps && !IsCopied(1); i++) {
     size_t pages = 0;
     files_.Before([&](const Call& call) -> Status {
       if (Is(call, Op::kWrite, "/db")) pages += call.data.size() / kPageSize;
@@ -596,7 +608,7 @@ TEST_F(MergerTest, Copies_a_bounded_number_of_pages_after_a_commit) {
     EXPECT_LE(pages, 3U) << "two, and page 1";
     EXPECT_FALSE(BaseIsLocked(path_));
   }
-  EXPECT_TRUE(Exists(layout_.copied({1})));
+  EXPECT_TRUE(IsCopied(1));
   EXPECT_EQ(MergerOf(database).counters().obstacle, "");
 }
 
