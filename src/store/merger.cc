@@ -14,6 +14,8 @@ constexpr size_t kAllSegments = SIZE_MAX;
 constexpr Duration kPoll = std::chrono::milliseconds(5);
 constexpr Duration kLongestCatchUp = std::chrono::seconds(2);
 constexpr Duration kPauseAfterFailure = std::chrono::seconds(5);
+// How long a copying of another process that does not get on is left to it.
+constexpr Duration kPatience = std::chrono::seconds(1);
 constexpr Duration kOldDebris = std::chrono::hours(1);
 constexpr size_t kIdSize = 36;  // of a UUID
 constexpr uint32_t kPermissions = 0644;
@@ -53,6 +55,7 @@ void Merger::MergeWhatIsDue() {
   const Result<Outcome> outcome = StepLocked(sealed > most ? sealed - most : kOneSegment);
   if (outcome.ok()) {
     SetObstacle("");
+    if (*outcome == Outcome::kMustWait) pause_until_ = environment_.clock.Now() + environment_.merge.tick;
     CatchUpLocked();
   } else {
     FailLocked(outcome.status());
@@ -110,7 +113,11 @@ Status Merger::MergeAll(Instant deadline, const Progress& progress) {
     }
     outcome = StepLocked(kAllSegments);
   }
-  if (!outcome.ok()) FailLocked(outcome.status());
+  if (outcome.ok()) {
+    SetObstacle("");
+  } else {
+    FailLocked(outcome.status());
+  }
   if (!was_locked) UnlockLocked();
   return outcome.status();
 }
@@ -175,7 +182,7 @@ Result<Merger::Outcome> Merger::StepLocked(size_t max_segments) {
     const std::optional<CopiedName> copied = ParseCopiedName(name);
     if (copied && copied->copying_id == last && listing.Has(copied->through)) return RemoveLocked(listing, *copied);
   }
-  return CopyLocked(max_segments);
+  return CopyLocked(max_segments, listing.merged);
 }
 
 // The copying that was begun last; "" if there was none.
@@ -200,6 +207,8 @@ Status Merger::RemoveCopiedNames(const LogListing& listing, const std::string& b
 // The segments are chosen under the lock, by a listing that no cache can answer, since this process has just changed
 // the directory: neither a descriptor nor a cached name proves that a segment still exists.
 Status Merger::BeginCopyLocked(size_t max_segments) {
+  // A process that may not live for long begins nothing that takes more than a step, if it can be helped.
+  const bool in_one_step = max_segments != kAllSegments && counters().pages == 0;
   copying_id_ = NewUuid();
   const std::string temporary = layout_.temporary();
   EFS_RETURN_IF_ERROR(WriteNewFile(files_, temporary, copying_id_, kPermissions));
@@ -207,8 +216,11 @@ Status Merger::BeginCopyLocked(size_t max_segments) {
   EFS_ASSIGN_OR_RETURN(const LogListing listing, ListLog(files_, layout_));
   EFS_RETURN_IF_ERROR(RemoveCopiedNames(listing, copying_id_));
   std::vector<SealedSegment> segments;
+  size_t pages = 0;
   for (size_t i = 0; i + 1 < listing.segments.size() && i < max_segments; i++) {
     EFS_ASSIGN_OR_RETURN(SealedSegment sealed, Known(listing.segments[i]));
+    pages += sealed.segment->index.distinct_pages();
+    if (in_one_step && i > 0 && pages > environment_.merge.step_pages) break;
     segments.push_back(std::move(sealed));
   }
   if (segments.empty()) return Status::Busy("another process has merged the log of " + layout_.base());
@@ -216,10 +228,33 @@ Status Merger::BeginCopyLocked(size_t max_segments) {
   return {};
 }
 
-Result<Merger::Outcome> Merger::CopyLocked(size_t max_segments) {
+// Whether another process is in the middle of a copying, and gets on: processes that write in turn would begin anew for
+// ever, each what the other has begun. Whoever keeps the lock has nobody to wait for.
+Result<bool> Merger::IsLeftToAnotherLocked(SegmentNumber merged) {
+  EFS_ASSIGN_OR_RETURN(const std::string last, LastCopying());
+  if (last.empty() || last == copying_id_) return false;
+  // What says that segments are merged was made when their copying was complete.
+  const Result<FileAttributes> begun = files_.Stat(layout_.copying());
+  const Result<FileAttributes> complete = files_.Stat(layout_.merged(merged));
+  if (begun.ok() && complete.ok() && complete->mtime_ns >= begun->mtime_ns) return false;
+  EFS_ASSIGN_OR_RETURN(const FileAttributes base, base_->Look());
+  const Instant now = environment_.clock.Now();
+  if (other_copying_ != last || other_copying_mtime_ns_ != base.mtime_ns) {
+    other_copying_ = last;
+    other_copying_mtime_ns_ = base.mtime_ns;
+    other_copying_seen_ = now;
+  }
+  return now - other_copying_seen_ < kPatience;
+}
+
+Result<Merger::Outcome> Merger::CopyLocked(size_t max_segments, SegmentNumber merged) {
   if (copy_) {
     EFS_ASSIGN_OR_RETURN(const std::string last, LastCopying());
     if (last != copying_id_) copy_.reset();
+  }
+  if (!copy_ && max_segments != kAllSegments) {
+    EFS_ASSIGN_OR_RETURN(const bool left_to_another, IsLeftToAnotherLocked(merged));
+    if (left_to_another) return Outcome::kMustWait;
   }
   if (!copy_) EFS_RETURN_IF_ERROR(BeginCopyLocked(max_segments));
   const Result<bool> complete = copy_->CopyPiece(environment_.merge.step_pages);

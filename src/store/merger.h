@@ -65,7 +65,8 @@ class Merger {
   // With the lock held. Copies at most so many segments at a time.
   Result<Outcome> StepLocked(size_t max_segments);
   Status BeginCopyLocked(size_t max_segments);
-  Result<Outcome> CopyLocked(size_t max_segments);
+  Result<bool> IsLeftToAnotherLocked(SegmentNumber merged);
+  Result<Outcome> CopyLocked(size_t max_segments, SegmentNumber merged);
   Result<Outcome> RemoveLocked(const LogListing& listing, const CopiedName& copied);
   Status RemoveCopiedNames(const LogListing& listing, const std::string& but_of_copying);
   void CatchUpLocked();
@@ -89,6 +90,9 @@ class Merger {
   bool awaits_removal_ = false;     // what this process has copied is not removed yet
   std::optional<Instant> last_change_;  // of the base by this process
   std::optional<Instant> pause_until_;  // after a failure
+  std::string other_copying_;           // another process's, which is given time to finish it
+  int64_t other_copying_mtime_ns_ = 0;  // of the base, when it was last seen to get on
+  Instant other_copying_seen_;          // by this process's clock
   SegmentNumber oldest_;                // whose time stamp is known
   int64_t oldest_mtime_ns_ = 0;
   mutable std::mutex counters_mutex_;  // taken after mutex_
