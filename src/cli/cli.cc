@@ -33,6 +33,7 @@ void Describe(CLI::App& app, Context& context) {
   app.require_subcommand(1);
   AddAttach(app, context);
   AddDetach(app, context);
+  AddCheckpoint(app, context);
   AddStatus(app, context);
   AddVerify(app, context);
   AddBackup(app, context);

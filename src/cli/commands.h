@@ -27,6 +27,7 @@ struct Context {
 // Each adds one subcommand with its options and its help. `context` must outlive the parser.
 void AddAttach(CLI::App& app, Context& context);
 void AddDetach(CLI::App& app, Context& context);
+void AddCheckpoint(CLI::App& app, Context& context);
 void AddStatus(CLI::App& app, Context& context);
 void AddVerify(CLI::App& app, Context& context);
 void AddBackup(CLI::App& app, Context& context);

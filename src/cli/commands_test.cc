@@ -5,9 +5,13 @@
 #include <sstream>
 
 #include "cli/cli.h"
+#include "testing/sqlite_database.h"
+#include "testing/temp_directory.h"
 
 namespace sqlite_efs::cli {
 namespace {
+
+namespace testing = sqlite_efs::testing;
 
 TEST(Commands, Exit_codes_tell_a_wait_that_ended_from_a_failure) {
   EXPECT_EQ(ExitCodeOf(Status()), ExitCode::kDone);
@@ -58,6 +62,29 @@ TEST(Commands, What_is_asked_for_and_what_goes_wrong_are_kept_apart) {
   EXPECT_EQ(cli::Run(2, wrong, out, errors), 2);
   EXPECT_EQ(out.str(), "");
   EXPECT_EQ(errors.str(), "sqlite-efs: DB is required; see sqlite-efs status --help\n");
+}
+
+TEST(Commands, A_checkpoint_says_what_it_merged) {
+  const testing::TempDirectory directory;
+  const std::string path = directory / "db";
+  std::ostringstream out;
+  std::ostringstream errors;
+  const char* const arguments[] = {"sqlite-efs", "checkpoint", path.c_str()};
+  EXPECT_EQ(cli::Run(3, arguments, out, errors), 1);
+  EXPECT_EQ(errors.str(), "sqlite-efs: there is no file " + path + "; correct the path\n");
+  testing::WriteWholeFile(path, "");
+  EXPECT_EQ(cli::Run(3, arguments, out, errors), 0);
+  EXPECT_EQ(out.str(), path + " is an ordinary database: it has no log to merge\n");
+  {
+    testing::SqliteDatabase db(testing::Uri(path));
+    ASSERT_EQ(db.Exec("CREATE TABLE t (a); INSERT INTO t VALUES (1)"), SQLITE_OK) << db.message();
+  }
+  out.str("");
+  EXPECT_EQ(cli::Run(3, arguments, out, errors), 0) << errors.str();
+  EXPECT_EQ(out.str(), path + ": 2 pages merged from 1 log segment\n");
+  out.str("");
+  EXPECT_EQ(cli::Run(3, arguments, out, errors), 0);
+  EXPECT_EQ(out.str(), path + ": 0 pages merged from 0 log segments\n");
 }
 
 }  // namespace

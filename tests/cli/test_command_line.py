@@ -5,7 +5,7 @@ import re
 import pytest
 from support import command
 
-COMMANDS = ["attach", "detach", "status", "verify", "backup"]
+COMMANDS = ["attach", "detach", "checkpoint", "status", "verify", "backup"]
 DONE, FAILED, USAGE = 0, 1, 2
 
 
