@@ -133,3 +133,71 @@ def test_dbshell_on_what_cannot_be_opened_is_an_error_not_an_empty_shell(filled,
 def test_dbshell_in_memory_is_stocks(filled):
     filled.configure(NAME="':memory:'")
     assert filled.manage("dbshell", "--", "SELECT 1").stdout.strip() == "1"
+
+
+# --- efs_checkpoint -------------------------------------------------------------------------------------------------
+
+WITH_COMMANDS = 'INSTALLED_APPS += ["django_sqlite_efs"]\n'
+
+
+def segments(site):
+    return [path.name for path in sorted(site.log.iterdir()) if path.name.isdigit()]
+
+
+def test_efs_checkpoint_merges_the_log_and_says_what(filled):
+    filled.configure(WITH_COMMANDS)
+    before = segments(filled)
+    done = json.loads(filled.manage("efs_checkpoint", "--json").stdout)
+    assert done == {"database": "default", "segments_merged": len(before), "pages_merged": done["pages_merged"]}
+    assert done["pages_merged"] > 0
+    assert len(segments(filled)) == 1
+    assert not set(segments(filled)) & set(before)
+    assert filled.manage("efs_checkpoint").stdout == "default: 0 pages merged from 0 log segments.\n"
+    assert filled.script("print(Author.objects.get().name)") == "Ada"
+
+
+def test_efs_checkpoint_of_another_database(filled):
+    other = filled.folder / "other.sqlite3"
+    more = f"DATABASES['other'] = {{'ENGINE': 'django_sqlite_efs', 'NAME': {str(other)!r}}}\n"
+    filled.configure(WITH_COMMANDS + more)
+    filled.manage("migrate", "--database", "other", "--run-syncdb", "--verbosity=0")
+    before = segments(filled)
+    done = filled.manage("efs_checkpoint", "--database", "other")
+    assert done.stdout.startswith("other: ")
+    assert segments(filled) == before
+    assert len([path for path in (filled.folder / "other.sqlite3-wal").iterdir() if path.name.isdigit()]) == 1
+
+
+def test_efs_checkpoint_while_somebody_writes_is_an_error(filled):
+    filled.configure(WITH_COMMANDS, OPTIONS="{'timeout': 3}")
+    writer = filled.start("""
+import sys
+with transaction.atomic():
+    Author.objects.create(name="holder")
+    print("held", flush=True)
+    sys.stdin.readline()
+""")
+    writer.stdout.readline()
+    done = filled.manage("efs_checkpoint", check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("CommandError: default: database is locked")
+    assert str(filled.database) in done.stderr
+    writer.communicate("\n")
+    assert filled.manage("efs_checkpoint").stdout.startswith("default: ")
+
+
+@pytest.mark.parametrize(
+    ("engine", "name", "alias", "said"),
+    [
+        ("django_sqlite_efs", "absent/db.sqlite3", "default", "absent/db.sqlite3"),
+        ("django_sqlite_efs", ":memory:", "default", "it has no log"),
+        ("django.db.backends.sqlite3", "db.sqlite3", "default", "is not a file that django_sqlite_efs serves"),
+        ("django_sqlite_efs", "db.sqlite3", "bogus", "DATABASES has no 'bogus'; it has default."),
+    ],
+)
+def test_efs_checkpoint_of_what_is_no_live_database_is_an_error(project, engine, name, alias, said):
+    project.configure(WITH_COMMANDS, ENGINE=repr(engine), NAME=repr(name))
+    done = project.manage("efs_checkpoint", "--database", alias, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("CommandError: ")
+    assert said in done.stderr
