@@ -1,4 +1,4 @@
-"""Six processes on one file, killed and stopped at random moments while they write and merge: what they were told holds."""
+"""Six processes on one file, killed and stopped while they write and merge: what each was told holds."""
 
 import os
 import random
@@ -81,6 +81,15 @@ def trouble(database, folder, seconds):
             "CREATE TABLE bulk (id INTEGER PRIMARY KEY, data BLOB);"
         )
     workers = [Worker(database, folder, worker) for worker in range(PROCESSES)]
+    try:
+        found = disturb(database, workers, seconds)
+    finally:
+        for worker in workers:
+            worker.process.kill()
+    return found + compare(database, workers)
+
+
+def disturb(database, workers, seconds):
     chance = random.Random(int(os.environ.get("EFS_TEST_SEED") or random.SystemRandom().randrange(1 << 30)))
     found = Counter()
     end = time.monotonic() + seconds
@@ -105,7 +114,7 @@ def trouble(database, folder, seconds):
         for worker in workers:
             worker.finish()
         found["segments"] = sqlite_efs.status(reader)["segment"]["number"]
-    return found + compare(database, workers)
+    return found
 
 
 def compare(database, workers):
