@@ -119,7 +119,11 @@ Status Log::AdvanceLocked(Segment& ended) {
   if (overtaken || !listing.Has(next_number)) {
     return {StatusCode::kStale, "log segment " + layout_.segment(next_number) + " was merged before it was read"};
   }
-  EFS_ASSIGN_OR_RETURN(std::shared_ptr<Segment> next, Segment::Open(files_, layout_, next_number, page_size_));
+  Result<std::shared_ptr<Segment>> opened = Segment::Open(files_, layout_, next_number, page_size_);
+  if (opened.status().Is(StatusCode::kNotFound)) {
+    return {StatusCode::kStale, "log segment " + layout_.segment(next_number) + " was merged before it was read"};
+  }
+  EFS_ASSIGN_OR_RETURN(std::shared_ptr<Segment> next, std::move(opened));
   EFS_RETURN_IF_ERROR(CheckNotReused(ended));
   EFS_RETURN_IF_ERROR(CompleteLocked(ended, next->header().counted_of_previous));
   {
