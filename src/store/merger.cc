@@ -54,7 +54,7 @@ void Merger::MergeWhatIsDue() {
   const Result<Outcome> outcome = StepLocked(segments);
   if (outcome.ok()) {
     SetObstacle("");
-    if (*outcome == Outcome::kMustWait) pause_until_ = environment_.clock.Now() + environment_.merge.tick;
+    if (*outcome == Outcome::kMustWait) look_again_at_ = environment_.clock.Now() + environment_.merge.tick;
     CatchUpLocked();
   } else {
     FailLocked(outcome.status());
@@ -82,7 +82,10 @@ size_t Merger::SegmentsDueLocked() {
   if (segments.size() < 2 || poisoned_) return 0;
   const Instant now = environment_.clock.Now();
   if (pause_until_ && now < *pause_until_) return 0;
-  if (awaits_removal_ && now - *last_change_ < 2 * limits.tick) return 0;
+  // A writer that is to wait for the merge does so at once.
+  const bool is_long = segments.size() > limits.max_waiting_segments;
+  if (!is_long && look_again_at_ && now < *look_again_at_) return 0;
+  if (!is_long && awaits_removal_ && now - *last_change_ < 2 * limits.tick) return 0;
   const size_t sealed = segments.size() - 1;
   if (sealed > limits.max_sealed_segments) return sealed - limits.max_sealed_segments;
   if (copy_ || awaits_removal_) return 1;

@@ -88,12 +88,13 @@ class Merger {
   std::unique_ptr<PageCopy> copy_;  // under way
   std::string copying_id_;          // names it
   bool awaits_removal_ = false;     // what this process has copied is not removed yet
-  std::optional<Instant> last_change_;  // of the base by this process
-  std::optional<Instant> pause_until_;  // after a failure
-  std::string other_copy_;              // of another process, which is given time to finish it
-  int64_t other_copy_mtime_ns_ = 0;     // of the base, when it was last seen to get on
-  Instant other_copy_seen_;             // by this process's clock
-  SegmentNumber oldest_;                // whose time stamp is known
+  std::optional<Instant> last_change_;    // of the base by this process
+  std::optional<Instant> pause_until_;    // after a failure
+  std::optional<Instant> look_again_at_;  // when others, or the clock, have got on
+  std::string other_copy_;                // of another process, which is given time to finish it
+  int64_t other_copy_mtime_ns_ = 0;       // of the base, when it was last seen to get on
+  Instant other_copy_seen_;               // by this process's clock
+  SegmentNumber oldest_;                  // whose time stamp is known
   int64_t oldest_mtime_ns_ = 0;
   mutable std::mutex counters_mutex_;  // taken after mutex_
   MergeCounters counters_;

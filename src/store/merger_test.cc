@@ -643,6 +643,22 @@ TEST_F(MergerTest, Catches_up_with_a_writer_that_fills_segments_faster_than_they
   ExpectWhole(*database, "at the end");
 }
 
+TEST_F(MergerTest, Makes_a_writer_wait_that_fills_segments_faster_than_the_clock_of_the_files_lets_them_be_removed) {
+  MakeLive();
+  scripted_.merge.tick = std::chrono::milliseconds(100);
+  scripted_.merge.max_sealed_segments = 2;
+  scripted_.merge.max_waiting_segments = 6;
+  const std::shared_ptr<Database> database = OpenScripted();
+  size_t peak = 0;
+  for (int version = 5; version < 65; version++) {
+    Commit(*database, version, {1, static_cast<uint32_t>(2 + version % 7)}, 9);
+    peak = std::max(peak, Segments().size());
+  }
+  EXPECT_LE(peak, scripted_.merge.max_waiting_segments + 1);
+  EXPECT_EQ(MergerOf(database).counters().obstacle, "");
+  ExpectWhole(*database, "at the end");
+}
+
 // --- readers
 
 // Between any two changes of a merge, in processes of their own: a transaction that reads an old state, and one that
@@ -806,6 +822,27 @@ TEST_P(MergerAndLateWriter, Is_told_whether_its_commit_counts) {
   ExpectWhole(*late, "who came late");
   ExpectWholeAt(path_, "fresh process");
   Commit(*late, 6, {1, 2}, 9);
+  ExpectWhole(*other, "afterwards");
+}
+
+// A writer has listed the log, and what it is about to open is merged and removed.
+TEST_F(MergerTest, A_writer_that_is_overtaken_while_it_follows_the_log_is_told_to_begin_anew) {
+  MakeLive();
+  const std::shared_ptr<Database> writer = OpenScripted();
+  const std::shared_ptr<Database> other = OpenPlain();
+  const Result<Snapshot> old = writer->TakeSnapshot();
+  Commit(*other, 5, {1, 3}, 9);
+  Commit(*other, 6, {1, 4}, 9);
+  bool merged = false;
+  files_.Before([&](const Call& call) -> Status {
+    if (merged || call.op != Op::kOpen || call.path != layout_.segment({5})) return {};
+    merged = true;
+    return MergeAll(other);
+  });
+  const Status begun = writer->BeginWrite(*old, Database::NewOwner(), kTimeout).status();
+  ASSERT_TRUE(merged);
+  EXPECT_TRUE(begun.Is(StatusCode::kConflict)) << begun.message();
+  Commit(*writer, 7, {1, 5}, 9);
   ExpectWhole(*other, "afterwards");
 }
 
