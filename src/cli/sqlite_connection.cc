@@ -6,6 +6,7 @@ namespace sqlite_efs::cli {
 namespace {
 
 StatusCode CodeOf(int result_code) {
+  if (result_code == SQLITE_BUSY_SNAPSHOT) return StatusCode::kConflict;
   switch (result_code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:

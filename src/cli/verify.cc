@@ -27,6 +27,8 @@ struct Options {
   std::string database;
 };
 
+constexpr int kMaxAttempts = 10;
+
 ExitCode Report(const Context& context, const std::vector<std::string>& damages) {
   for (const std::string& damage : damages) context.Complain(damage);
   return ExitCode::kDamaged;
@@ -55,7 +57,9 @@ ExitCode CheckPages(const Context& context, const std::string& path, const std::
     EFS_ASSIGN_OR_RETURN(pages, db.QueryOne("PRAGMA page_count"));
     return db.Query("PRAGMA integrity_check");
   };
-  const Result<std::vector<std::string>> rows = check();
+  Result<std::vector<std::string>> rows = check();
+  // The state that was checked may be merged away by those who write meanwhile.
+  for (int i = 1; i < kMaxAttempts && rows.status().Is(StatusCode::kConflict); i++) rows = check();
   if (!rows.ok())
     return IsDamage(rows.status()) ? Report(context, {rows.status().message()}) : context.Fail(rows.status());
   if (rows->size() != 1 || rows->front() != "ok") {
@@ -73,9 +77,11 @@ ExitCode VerifyLive(const Context& context, const std::string& path) {
   const Status journal = CheckNoJournal(files, path);
   if (!journal.ok()) return Report(context, {journal.message()});
   Result<LogCheck> log = LogCheck{};
-  {
+  bool merged = true;  // a segment, after it was listed
+  for (int i = 0; i < kMaxAttempts && merged; i++) {
     ProgressBar bar("reading the log");
     log = CheckLog(files, Layout(path), bar.AsProgress());
+    merged = log.status().Is(StatusCode::kNotFound) || log.status().Is(StatusCode::kStale);
   }
   if (!log.ok()) return context.Fail(log.status());
   if (!log->damages.empty()) return Report(context, log->damages);

@@ -17,7 +17,7 @@ namespace sqlite_efs {
 struct MergeLimits {
   size_t step_pages = 4096;                       // copied into the base at a time
   size_t max_waiting_segments = 16;               // beyond it a writer waits for the merge after its commit
-  size_t max_sealed_segments = 2;                 // more of them are merged however young they are
+  size_t max_sealed_segments = 8;                 // more of them are merged however young they are
   Duration delay = std::chrono::seconds(10);      // since a segment's last commit, out of politeness to old snapshots
   Duration tick = std::chrono::milliseconds(50);  // no file server stamps two changes more than this apart the same
 };

@@ -33,14 +33,21 @@ def environment(**changes: str) -> dict[str, str]:
 # --- other processes
 
 
-def python(
-    code: str | Path, *arguments: object, before: Iterable[str] = (), **options: object
-) -> subprocess.Popen[str]:
+class Running(subprocess.Popen):
+    """A process that does not outlive the failure of the test that has started it."""
+
+    def __exit__(self, kind: object, value: object, trace: object) -> None:
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, value, trace)
+
+
+def python(code: str | Path, *arguments: object, before: Iterable[str] = (), **options: object) -> Running:
     """Starts a Python process on a script's file or text, by the command `before`; its output can be read by lines."""
     script = [str(code)] if isinstance(code, Path) else ["-c", code]
     settings = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     settings |= {"env": environment(), **options}
-    return subprocess.Popen([*before, sys.executable, "-u", *script, *map(str, arguments)], **settings)  # type: ignore[call-overload]
+    return Running([*before, sys.executable, "-u", *script, *map(str, arguments)], **settings)  # type: ignore[call-overload]
 
 
 def run_python(code: str | Path, *arguments: object, timeout: float = HANG_S, **options: object) -> str:
