@@ -18,7 +18,7 @@ from django.db.backends.sqlite3 import creation as stock
 from . import names
 
 # All that the engine ever puts into the log folder. Anything else is not ours to delete.
-_LOG_FILE = re.compile(r"id|lease|[0-9]{10}|tmp\..*")
+_LOG_FILE = re.compile(r"id|lease|copying|counted|[0-9]{10,}(\..*)?|tmp\..*")
 
 
 def remove_database(database: Path) -> None:

@@ -188,7 +188,9 @@ class LogChecker {
     page_size_ = base->page_size();
     std::array<std::byte, kDatabaseHeaderSize> header;
     EFS_ASSIGN_OR_RETURN(const size_t size, base->file().ReadAt(0, header));
-    const bool guarded = size == header.size() && header[kReadVersionOffset] == kVersionWal;
+    const std::byte written = header[kWriteVersionOffset];
+    const bool guarded = size == header.size() && header[kReadVersionOffset] == kVersionWal &&
+                         (written == kVersionWal || written == kVersionRollback);
     if (guarded) return {};
     return Status::Corrupt("the header of " + layout_.base() +
                            " does not say WAL mode, so that stock SQLite would not be refused; it was changed by "

@@ -66,7 +66,7 @@ def test_there_and_back(tmp_path):
         connection.execute("INSERT INTO note VALUES (2, 'engine')")
         connection.commit()
     said = command_ok("detach", path)
-    assert "is an ordinary database now: 2 pages merged from 2 log segments" in said
+    assert "is an ordinary database now: 2 pages merged from 1 log segment," in said
     assert [entry.name for entry in tmp_path.iterdir()] == ["db.sqlite3"]
     assert shell_ok(path, "PRAGMA integrity_check", "PRAGMA journal_mode", "SELECT group_concat(text) FROM note") == (
         "ok\ndelete\nstock,engine"
@@ -207,5 +207,5 @@ def test_a_log_of_many_segments(live):
             connection.commit()
     count = len(segments(live))
     assert count == 4
-    assert f"from {count + 1} log segments" in command_ok("detach", live)
+    assert f"from {count} log segments" in command_ok("detach", live)
     assert shell_ok(live, "SELECT count(*) FROM note WHERE text LIKE 'segment%'") == "3"
