@@ -135,7 +135,7 @@ import resource, sqlite3, sqlite_efs, sys
 main, other = sys.argv[1:]
 connection = sqlite_efs.connect(main, isolation_level=None)
 connection.execute("ATTACH ? AS other", (other,))
-resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 20, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_FSIZE, (2 << 20, resource.RLIM_INFINITY))
 connection.execute("BEGIN")
 for schema in ("main", "other"):
     connection.execute(f"INSERT INTO {schema}.item VALUES (2, 1, 'x')")
@@ -158,7 +158,7 @@ def test_the_second_commit_fails(tmp_path):
     """Atomic in each file, as in WAL mode: COMMIT fails, the first file keeps its part, the second has none of it."""
     main, other = (make(tmp_path / f"{name}.sqlite3", live=True) for name in ("main", "other"))
     with closing(sqlite_efs.connect(other, isolation_level=None)) as connection:
-        connection.execute("INSERT INTO item VALUES (1, 1, randomblob(5000000))")
+        connection.execute("INSERT INTO item VALUES (1, 1, randomblob(3000000))")
     error, *counts = run_python(SECOND_COMMIT_FAILS, main, other).splitlines()
     assert error.startswith(("SQLITE_FULL", "SQLITE_IOERR")), error
     assert f"{main} is committed already" in error
