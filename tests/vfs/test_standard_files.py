@@ -50,7 +50,7 @@ def target(tmp_path) -> Path:
 
 def change_a_lot(database: Path) -> None:
     """Commits of many kinds: growing, shrinking, rolled back, spilled before the commit, of one page."""
-    with closing(sqlite_efs.connect(database, isolation_level=None)) as connection:
+    with closing(sqlite_efs.connect(database, isolation_level=None, wal_autocheckpoint=10_000_000)) as connection:
         connection.execute("CREATE TABLE blob (id INTEGER PRIMARY KEY, data BLOB)")
         for i in range(23):
             connection.execute("INSERT INTO blob (data) VALUES (randomblob(?))", (1 << i,))
