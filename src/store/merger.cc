@@ -1,6 +1,8 @@
 #include "store/merger.h"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "base/uuid.h"
 #include "store/base_file.h"
@@ -24,10 +26,18 @@ std::optional<SegmentNumber> SegmentOf(const std::string& name) {
   return ParseSegmentName(name.substr(0, name.find('.')));
 }
 
+// Keeps a descriptor, and the lock that it holds, until the process ends.
+void KeepForEver(std::unique_ptr<File> file) {
+  static std::mutex mutex;
+  static auto* kept = new std::vector<std::unique_ptr<File>>;
+  const std::lock_guard lock(mutex);
+  kept->push_back(std::move(file));
+}
+
 }  // namespace
 
 Merger::~Merger() {
-  if (poisoned_) (void)base_.release();  // its descriptor keeps the lock until the process ends
+  if (poisoned_) KeepForEver(std::move(base_));
 }
 
 MergeCounters Merger::counters() const {
