@@ -70,7 +70,9 @@ struct FinalState {
 // committed transactions is in the database itself: each reads its predecessor's position and writes its own.
 class Checker {
  public:
-  // The newest state that anybody has been told of: whoever begins now must not see an older one.
+  // The newest state that was acknowledged to anybody: whoever begins now must not see an older one. What others have
+  // seen does not count: a commit whose writer is stopped between its data and its stamp is seen by one, and not yet by
+  // another.
   int64_t Floor() const { return floor_; }
 
   void Fail(const std::string& what);

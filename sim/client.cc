@@ -191,19 +191,24 @@ int Client::Head(int64_t* position, Tx* tx) {
   });
 }
 
+void Client::Saw(int64_t position, int64_t floor) {
+  checker_.Fresh(position, floor, "client " + std::to_string(number_));
+  newest_seen_ = std::max(newest_seen_, position);
+}
+
 void Client::Glance() {
-  const int64_t floor = checker_.Floor();
+  const int64_t floor = std::max(checker_.Floor(), newest_seen_);
   Seen seen;
   const int rc = Head(&seen.position, &seen.tx);
   if (process_->dead()) return;
   if (rc != SQLITE_OK) return Failed(rc, "a glance");
   counts_.reads++;
-  checker_.Fresh(seen.position, floor, "client " + std::to_string(number_));
+  Saw(seen.position, floor);
   checker_.Add(seen);
 }
 
 void Client::Read(Random random, Time longest_pause) {
-  const int64_t floor = checker_.Floor();
+  const int64_t floor = std::max(checker_.Floor(), newest_seen_);
   Seen first;
   Seen seen;
   int rc = sql_->Run("BEGIN");
@@ -223,7 +228,7 @@ void Client::Read(Random random, Time longest_pause) {
   }
   if (process_->dead()) return;
   counts_.reads++;
-  checker_.Fresh(seen.position, floor, "client " + std::to_string(number_));
+  Saw(seen.position, floor);
   checker_.Add(seen);
 }
 
@@ -302,7 +307,7 @@ int Client::Body(const Task& task, Random& random, Written* written) {
 
 void Client::Write(const Task& task) {
   Random random(task.seed);
-  const int64_t floor = checker_.Floor();
+  const int64_t floor = std::max(checker_.Floor(), newest_seen_);
   Written written;
   written.tx = number_ * kTxPerClient + ++transactions_;
   Tx predecessor = 0;
@@ -310,7 +315,7 @@ void Client::Write(const Task& task) {
   int rc = Begin(task, random);
   if (rc == SQLITE_OK) rc = Head(&position, &predecessor);
   const bool began = rc == SQLITE_OK && !process_->dead();
-  if (began) checker_.Fresh(position, floor, "client " + std::to_string(number_));
+  if (began) Saw(position, floor);
   if (rc == SQLITE_OK) rc = Body(task, random, &written);
   if (rc == SQLITE_OK) rc = sql_->Run("INSERT INTO list VALUES(?, ?)", {position + 1, written.tx});
   if (rc == SQLITE_OK) rc = sql_->Run("UPDATE head SET n = ?, tx = ?", {position + 1, written.tx});

@@ -68,6 +68,8 @@ class Client {
   void RunTask(const Task& task, Random& random);
   void Do(const Task& task);
   void Glance();
+  // A transaction that began when nothing older than `floor` might be seen has read `position`.
+  void Saw(int64_t position, int64_t floor);
   void Read(Random random, Time longest_pause);
   void Write(const Task& task);
   int Begin(const Task& task, Random& random);
@@ -82,6 +84,7 @@ class Client {
   void Failed(int rc, const char* where);
 
   const int number_;
+  int64_t newest_seen_ = 0;  // position
   std::vector<Task> tasks_;
   Checker& checker_;
   ClientCounts& counts_;
