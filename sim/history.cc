@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -142,7 +143,11 @@ class History {
   void StartProcess(Host& host, const std::vector<Client*>& group, Time at, bool read_only) {
     Scheduler::Get().At(at, [this, &host, group, read_only] {
       Host* machine = &host;
-      if (host.dead) machine = &world_.AddHost(local_);
+      while (machine->dead) {  // it has been started again, once for all its processes
+        Host*& again = started_again_[machine];
+        if (again == nullptr) again = &world_.AddHost(local_);
+        machine = again;
+      }
       Process& process = world_.AddProcess(*machine, read_only ? 1 : 0);
       if (!TakeSlot(process, settings_)) std::abort();
       for (Client* const client : group) {
@@ -224,6 +229,7 @@ class History {
   const Plan& plan_;
   const Options& options_;
   Random random_;
+  std::map<Host*, Host*> started_again_;  // by a machine that was killed
   World world_;
   Checker checker_;
   ClientCounts client_counts_;
