@@ -36,7 +36,7 @@ test-unit test-asan test-tsan test-python test-slow:
 .PHONY: fuzz
 fuzz: build ## the fuzzers, each for FUZZ_SECONDS=60
 	@scripts/setup test fuzz
-	@$(VENV)/python scripts/run-tests fuzz
+	@FUZZ_SEED=0 $(VENV)/python scripts/run-tests fuzz
 
 .PHONY: test-django-full
 test-django-full: build ## every test of Django's own, on the stock backend and on ours, compared
