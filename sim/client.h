@@ -59,7 +59,7 @@ class Client {
   void Run(Process& process);
   bool done() const { return next_ == tasks_.size() && (read_only_ || !NeedsMore()); }
   std::vector<Task>& tasks() { return tasks_; }
-  // One more write, which must succeed in the end.
+  // One more write, which must succeed in the end; more where the history has had few.
   bool ProveAlive(Process& process);
 
  private:

@@ -43,6 +43,7 @@ SimFile::~SimFile() {
   std::erase(process_.open, &state_);
   if (!host().local()) host().Flush(state_.ino);
   server().Close(state_.ino, state_.open);
+  process_.world->Closed(host(), state_.ino);
 }
 
 // Whether the server answers for this descriptor.

@@ -12,6 +12,8 @@
 namespace sqlite_efs::sim {
 namespace {
 
+constexpr char kHiddenName[] = ".nfs";
+
 Status Check(int error, const char* action, const std::string& path) {
   return error == 0 ? Status() : Status::FromErrno(error, action, path);
 }
@@ -199,10 +201,28 @@ Status SimFiles::MakeDirectory(const std::string& path, uint32_t permissions) {
   });
 }
 
+Status SimFiles::Hide(const Place& place, const std::string& path) {
+  World& world = *process().world;
+  const std::string hidden = kHiddenName + std::to_string(world.server.files_made) + "." + std::to_string(world.calls);
+  const int error = world.server.Rename(place.directory, place.name, place.directory, hidden);
+  if (error == 0) {
+    process().host->Remember(place.directory, place.name, 0);
+    process().host->hidden.push_back({place.ino, place.directory, hidden});
+  }
+  return Check(error, "remove", path);
+}
+
 Status SimFiles::RemoveNow(Op op, const std::string& path) {
   const Place place = Find(path);
   EFS_RETURN_IF_ERROR(CheckDirectory(place, "remove", path));
-  FileServer& server = process().world->server;
+  World& world = *process().world;
+  FileServer& server = world.server;
+  Host& host = *process().host;
+  // A file that is open on this machine keeps a name that its NFS client makes up.
+  if (op == Op::kRemove && !host.local() && place.ino != 0 && world.IsOpenOn(host, place.ino)) {
+    if (place.name.starts_with(kHiddenName)) return Status::FromErrno(EBUSY, "remove", path);
+    if (world.latency.OneIn(2)) return Hide(place, path);
+  }
   const int error = op == Op::kRemove ? server.Remove(place.directory, place.name)
                                       : server.RemoveDirectory(place.directory, place.name);
   if (error == 0) process().host->Remember(place.directory, place.name, 0);

@@ -44,6 +44,7 @@ class SimFiles final : public FileSystem {
   Result<std::unique_ptr<File>> OpenNow(const std::string& path, OpenMode mode, uint32_t permissions);
   Status LinkNow(const std::string& existing, const std::string& name);
   Status RenameNow(const std::string& from, const std::string& to);
+  Status Hide(const Place& place, const std::string& path);
   Status RemoveNow(Op op, const std::string& path);
 
   Process* const* process_;

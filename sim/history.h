@@ -19,7 +19,6 @@ struct Options {
   size_t least_faults = 4;
   size_t most_faults = 9;
   FaultKinds kinds = {};
-  bool detach = false;
 };
 
 // A history is decided by its seed, and by what is left out of it to find the part that matters.

@@ -52,6 +52,13 @@ struct CachedFile {
   uint32_t errors = 0;  // how many have; each descriptor is told once
 };
 
+// A file that was removed while it was open here, under the name that it has until it is closed.
+struct HiddenFile {
+  Ino ino = 0;
+  Ino directory = 0;
+  std::string name;
+};
+
 // A machine: what all its processes share. A local one is the file server itself and has no caches of its own.
 class Host {
  public:
@@ -65,6 +72,7 @@ class Host {
   bool dead = false;
   bool write_fails = false;      // the next write in the background
   bool has_lost_writes = false;  // one has failed
+  std::vector<HiddenFile> hidden;
   void Freeze(bool clock_stands);
   void Thaw();
   void Cut();

@@ -76,7 +76,6 @@ void PrintTable(const Totals& totals, double seconds, int jobs) {
 std::string Command(const Arguments& arguments, const Plan& plan) {
   std::string command = "efs-sim --seed " + std::to_string(plan.seed) + " --trace";
   if (arguments.options.hosts != 0) command += " --hosts " + std::to_string(arguments.options.hosts);
-  if (arguments.options.detach) command += " --detach";
   std::string faults;
   for (const std::string& name : arguments.faults) faults += (faults.empty() ? "" : ",") + name;
   if (faults != "all") command += " --faults " + faults;
@@ -135,7 +134,6 @@ int Main(int argc, char** argv) {
   app.add_option("--faults", arguments.faults, "Which kinds may happen, or all, or none")->delimiter(',');
   app.add_option("--jobs", arguments.jobs, "Processes to run in")->check(CLI::Range(1, 256))->capture_default_str();
   app.add_option("--without", arguments.without, "With --trace: what to leave out, as a reduced history says");
-  app.add_flag("--detach", arguments.options.detach, "Databases are detached now and then");
   app.add_flag("--trace", arguments.trace, "Shows each call of the one history --seed");
   CLI11_PARSE(app, argc, argv);
   if (!ChooseFaults(arguments.faults, &arguments.options.kinds)) return 2;

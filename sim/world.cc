@@ -50,11 +50,28 @@ void World::Kill(Process& process) {
   if (process.dead()) return;
   Say("process %d is killed", process.number);
   scheduler().Kill(&process.actor);
-  for (OpenFile* const file : process.open) {
-    if (!process.host->dead || process.host->local()) server.Close(file->ino, file->open);
+  const std::vector<OpenFile*> open = std::exchange(process.open, {});
+  for (OpenFile* const file : open) {
     file->process = nullptr;
+    if (process.host->dead && !process.host->local()) continue;
+    server.Close(file->ino, file->open);
+    Closed(*process.host, file->ino);
   }
-  process.open.clear();
+}
+
+bool World::IsOpenOn(const Host& host, Ino ino) const {
+  return std::any_of(processes.begin(), processes.end(), [&](const Process& process) {
+    return process.host == &host && std::any_of(process.open.begin(), process.open.end(),
+                                                [&](const OpenFile* file) { return file->ino == ino; });
+  });
+}
+
+void World::Closed(Host& host, Ino ino) {
+  if (host.hidden.empty() || IsOpenOn(host, ino)) return;
+  std::erase_if(host.hidden, [&](const HiddenFile& file) {
+    if (file.ino == ino) (void)server.Remove(file.directory, file.name);
+    return file.ino == ino;
+  });
 }
 
 void World::KillHost(Host& host) {

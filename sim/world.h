@@ -74,6 +74,9 @@ class World {
   Process& AddProcess(Host& host, uint8_t user);
   void Kill(Process& process);
   void KillHost(Host& host);
+  bool IsOpenOn(const Host& host, Ino ino) const;
+  // The last of its processes has closed it, perhaps: then the server removes it.
+  void Closed(Host& host, Ino ino);
   // At the beginning of each call: counts it, and lets happen what is due.
   Verdict Entering(Process& process, Op op);
   // Lets the time of half a call pass.

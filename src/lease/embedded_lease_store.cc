@@ -1,7 +1,6 @@
 #include "lease/embedded_lease_store.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <utility>
 
@@ -22,11 +21,12 @@ constexpr uint64_t kLastTicketOffset = 2 * kRecordSize_bytes;
 constexpr size_t kTicketDigits = 18;
 constexpr int kMaxTicketsTried = 1000;
 
-std::optional<LeaseRecord> ReadRecord(File& file) {
-  std::array<std::byte, kRecordSize_bytes> buffer;
-  const Result<size_t> size = file.ReadAt(0, buffer);
-  if (!size.ok()) return std::nullopt;
-  return ParseLeaseRecord({reinterpret_cast<const char*>(buffer.data()), *size});
+// The record's text, padding included; empty if it cannot be read.
+std::string ReadText(File& file) {
+  std::string text(kRecordSize_bytes, ' ');
+  const Result<size_t> size = file.ReadAt(0, std::as_writable_bytes(std::span(text)));
+  text.resize(size.ok() ? *size : 0);
+  return text;
 }
 
 }  // namespace
@@ -60,7 +60,11 @@ Result<AcquireReply> EmbeddedLeaseStore::TryAcquire(const LeaseRecord& wanted, c
   if (reply.next) {
     EFS_ASSIGN_OR_RETURN(locked, file_->TryLock(kHolderOffset, kLockLength));
   }
-  reply.record = ReadRecord(*file_);
+  if (std::string text = ReadText(*file_); text != seen_text_) {
+    seen_ = ParseLeaseRecord(text);
+    seen_text_ = std::move(text);
+  }
+  reply.record = seen_;
   if (!locked) {
     if (ticket_ == 0) EFS_RETURN_IF_ERROR(DrawTicket());
     return reply;
@@ -129,7 +133,7 @@ Status EmbeddedLeaseStore::Release(const LeaseRecord& mine, const std::optional<
 
 std::optional<LeaseRecord> EmbeddedLeaseStore::Peek(FileSystem& files, const std::string& path) {
   Result<std::unique_ptr<File>> file = files.Open(path, OpenMode::kRead);
-  return file.ok() ? ReadRecord(**file) : std::nullopt;
+  return file.ok() ? ParseLeaseRecord(ReadText(**file)) : std::nullopt;
 }
 
 }  // namespace sqlite_efs

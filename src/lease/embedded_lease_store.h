@@ -46,6 +46,9 @@ class EmbeddedLeaseStore final : public LeaseStore {
   std::string present_path_;
   std::unique_ptr<File> file_;
   uint64_t ticket_ = 0;  // the place in the queue, locked; 0: none
+  // The latest record that was read: a waiter, who polls, parses it once.
+  std::string seen_text_;
+  std::optional<LeaseRecord> seen_;
 };
 
 }  // namespace sqlite_efs

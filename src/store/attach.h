@@ -23,10 +23,6 @@ Status CreateLogDirectory(FileSystem& files, const Layout& layout, uint32_t page
 // on SQLite's locking bytes of the file.
 Status CreateDatabase(FileSystem& files, const Layout& layout, uint32_t page_size, const BeforeGoingLive& before);
 
-// Removes what an attach that was broken off has left: directories that never came into place. The caller holds the
-// lock on SQLite's locking bytes of the base, as everybody does who prepares one.
-void RemovePreparations(FileSystem& files, const Layout& layout);
-
 // Refuses what cannot be made live: a file with several names, a journal beside it.
 Status CheckAttachable(FileSystem& files, const Layout& layout);
 

@@ -93,7 +93,8 @@ Result<std::shared_ptr<LiveDatabase>> Database::OpenLive() {
   const std::lock_guard opening(opening_mutex_);
   if (std::shared_ptr<LiveDatabase> open = live()) return open;
   if (!IsLive(environment_.files, path())) {
-    EFS_ASSIGN_OR_RETURN(const FileAttributes base, environment_.files.Stat(path()));
+    EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> file, environment_.files.Open(path(), OpenMode::kRead));
+    EFS_ASSIGN_OR_RETURN(const FileAttributes base, file->Look());
     if (base.size == 0 && !was_live_) return std::shared_ptr<LiveDatabase>();
     if (was_live_) return Status::CantOpen(path() + " is not live any more: it was detached; open it anew");
     EFS_RETURN_IF_ERROR(WaitForCreator());

@@ -5,16 +5,17 @@
 #include <utility>
 #include <vector>
 
-#include "store/attach.h"
 #include "store/base_file.h"
 #include "store/generations.h"
 #include "store/live_database.h"
+#include "store/scratch.h"
 
 namespace sqlite_efs {
 namespace {
 
 constexpr Duration kLockPoll = std::chrono::milliseconds(5);
 constexpr int kMaxRemovals = 5;
+constexpr uint32_t kOwnerOnly = 0700;
 
 // The base, open for writing and locked against stock SQLite, mergers and another detach.
 Result<std::unique_ptr<File>> LockBase(const Environment& environment, const std::string& path, Instant deadline) {
@@ -35,19 +36,41 @@ Result<bool> IsInRollbackMode(File& base) {
   return size == header.size() && header[kWriteVersionOffset] == kVersionRollback;
 }
 
-// What marks the end of the log goes last: without it nobody would know what the rest is.
-Status RemoveNames(FileSystem& pinned, const Layout& layout, const std::vector<std::string>& names,
-                   const std::string& last) {
+// Moves files from the log directory to another one. What marks the end of the log goes last: without it nobody would
+// know what the rest is.
+Status MoveNames(FileSystem& pinned, const Layout& from, const Layout& to, std::vector<std::string> names,
+                 const std::string& last) {
+  if (std::erase(names, last) != 0) names.push_back(last);
   for (const std::string& name : names) {
-    if (name == last) continue;
-    const Status removed = pinned.Remove(layout.directory() + "/" + name);
-    if (!removed.ok() && !removed.Is(StatusCode::kNotFound)) return removed;
+    const Status moved = pinned.Rename(from.directory() + "/" + name, to.directory() + "/" + name);
+    if (!moved.ok() && !moved.Is(StatusCode::kNotFound)) return moved;
   }
-  return last.empty() ? Status() : pinned.Remove(layout.directory() + "/" + last);
+  return {};
+}
+
+// The files go to a scratch directory first: where they are open on this machine, removing them would leave names of
+// the NFS client (`.nfs…`) in the log directory, and that would have to stay.
+Status RemoveDirectory(const Environment& environment, FileSystem& pinned, const Layout& layout,
+                       const std::vector<std::string>& names, const std::string& last) {
+  Scratch scratch(environment.files, layout);
+  EFS_RETURN_IF_ERROR(scratch.Make(kOwnerOnly));
+  Status moved = MoveNames(pinned, layout, scratch.layout(), names, last);
+  // Somebody who is late may have made a name since the listing.
+  for (int i = 0; moved.ok() && i < kMaxRemovals; i++) {
+    const Status removed = environment.files.RemoveDirectory(layout.directory());
+    if (!removed.Is(StatusCode::kExists)) {
+      EFS_RETURN_IF_ERROR(removed);
+      return environment.files.SyncDirectory(FolderOf(layout.base()));
+    }
+    EFS_ASSIGN_OR_RETURN(const std::vector<std::string> late, pinned.List(layout.directory()));
+    moved = MoveNames(pinned, layout, scratch.layout(), late, "");
+  }
+  EFS_RETURN_IF_ERROR(moved);
+  return Status::Busy("the log directory " + layout.directory() + " is still being written to; try again");
 }
 
 // The log has ended, and the base, which is locked, has all of it. What is removed late, by a process that was stopped
-// here and has lost the lock, is removed from the directory that is pinned, or is a directory that is not empty.
+// here and has lost the lock, is taken from the directory that is pinned, or is a directory that is not empty.
 Status RemoveLog(const Environment& environment, FileSystem& pinned, const Layout& layout, File& base) {
   EFS_ASSIGN_OR_RETURN(const std::vector<std::string> names, pinned.List(layout.directory()));
   std::string last;
@@ -64,19 +87,7 @@ Status RemoveLog(const Environment& environment, FileSystem& pinned, const Layou
   }
   EFS_RETURN_IF_ERROR(SetRollbackMode(base));
   EFS_RETURN_IF_ERROR(StampBase(base, environment.clock, environment.merge.tick));
-  Status emptied = RemoveNames(pinned, layout, names, last);
-  // Somebody who is late may have made a name since the listing.
-  for (int i = 0; emptied.ok() && i < kMaxRemovals; i++) {
-    const Status removed = environment.files.RemoveDirectory(layout.directory());
-    if (!removed.Is(StatusCode::kExists)) {
-      EFS_RETURN_IF_ERROR(removed);
-      return environment.files.SyncDirectory(FolderOf(layout.base()));
-    }
-    EFS_ASSIGN_OR_RETURN(const std::vector<std::string> late, pinned.List(layout.directory()));
-    emptied = RemoveNames(pinned, layout, late, "");
-  }
-  EFS_RETURN_IF_ERROR(emptied);
-  return Status::Busy("the log directory " + layout.directory() + " is still being written to; try again");
+  return RemoveDirectory(environment, pinned, layout, names, last);
 }
 
 // One run of DetachDatabase() on a live database.

@@ -80,8 +80,14 @@ std::optional<SegmentNumber> ParseSegmentName(std::string_view name) {
 }
 
 bool IsLive(FileSystem& files, const std::string& base) {
-  const Result<FileAttributes> directory = files.Stat(Layout(base).directory());
-  return directory.ok() && directory->is_directory;
+  const auto is_directory = [&, name = Layout(base).directory()] {
+    const Result<FileAttributes> found = files.Stat(name);
+    return found.ok() && found->is_directory;
+  };
+  if (is_directory()) return true;
+  // A look at the folder makes an NFS client look its names up again.
+  const Result<std::unique_ptr<File>> folder = files.Open(FolderOf(base), OpenMode::kRead);
+  return folder.ok() && (*folder)->Look().ok() && is_directory();
 }
 
 bool LogListing::Has(SegmentNumber number) const {

@@ -68,7 +68,8 @@ std::optional<CopiedName> ParseCopiedName(std::string_view name);
 // Whether the name is one that Layout::temporary() makes.
 bool IsTemporary(std::string_view name);
 
-// Whether `base` has a log directory beside it, that is, whether it is live. May be as old as the NFS name cache.
+// Whether `base` has a log directory beside it, that is, whether it is live. A missing name may be remembered for half
+// a minute after another host has made it: then the file server is asked, which costs a round trip or two.
 bool IsLive(FileSystem& files, const std::string& base);
 
 // What a fresh listing of the log directory shows.
