@@ -73,6 +73,7 @@ class MemoryFileSystem final : public FileSystem {
       attributes.mode = 0644;
       return attributes;
     }
+    void DropCached(uint64_t) override {}
     Status Touch() override { return Refused(path_); }
     Status ChangeMode(uint32_t) override { return Refused(path_); }
     Result<bool> TryLock(uint64_t, uint64_t) override { return Refused(path_); }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "sim/random.h"
+#include "sim/world.h"
 
 namespace sqlite_efs::sim {
 
@@ -42,6 +43,7 @@ uint8_t PadByte(Tx tx) { return static_cast<uint8_t>(Mix(static_cast<uint64_t>(t
 
 void Checker::Fail(const std::string& what) {
   if (violation_.empty()) violation_ = what;
+  if (World* const world = World::Present()) world->Say("VIOLATION: %s", what.c_str());
 }
 
 void Checker::Fresh(int64_t position, int64_t floor, const std::string& who) {

@@ -24,9 +24,9 @@ enum class Work : uint8_t {
   kSavepoint,  // rolls a part back, and commits the rest
   kTables,     // makes or drops a table
   kVacuum,
+  kCheckpoint,
   kDetach,
 };
-inline constexpr size_t kWorks = 12;
 
 struct Task {
   Work work = Work::kGlance;
@@ -78,7 +78,8 @@ class Client {
   int Pads(Random& random, size_t count, Written* written);
   int Tables(Random& random, Written* written);
   int Head(int64_t* position, Tx* tx);
-  void Vacuum();
+  void Run(const char* statement);
+  void MoveJournalAway();
   void Detach();
   void Pause(Random& random, Time longest);
   void Failed(int rc, const char* where);

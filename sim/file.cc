@@ -166,6 +166,10 @@ Result<FileAttributes> SimFile::Look() {
   });
 }
 
+void SimFile::DropCached(uint64_t offset) {
+  if (!process_.dead() && !host().local()) host().DropPages(state_.ino, offset / kKernelPage_bytes);
+}
+
 Status SimFile::Touch() {
   const auto apply = [&server = server(), ino = state_.ino] { server.Touch(ino); };
   return Call(

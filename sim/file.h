@@ -24,6 +24,7 @@ class SimFile final : public File {
   Status Sync() override;
   Status Truncate(uint64_t size) override;
   Result<FileAttributes> Look() override;
+  void DropCached(uint64_t offset) override;
   Status Touch() override;
   Status ChangeMode(uint32_t mode) override;
   Result<bool> TryLock(uint64_t offset, uint64_t length) override { return Lock(offset, length, true); }

@@ -11,7 +11,7 @@ namespace sqlite_efs::sim {
 void FileServer::Reset(uint64_t seed) {
   random_ = Random(seed);
   tick = 0;
-  full = false;
+  coarse_change = full = false;
   files_made = 0;
   if (inodes_.empty()) inodes_.push_back(nullptr);
   count_ = 1;
@@ -49,7 +49,7 @@ Ino FileServer::NewInode(bool is_directory, uint32_t mode, uint8_t user) {
 void FileServer::Stamp(Inode& inode) {
   const Time now = Scheduler::Get().now();
   inode.mtime = tick > 1 ? now / tick * tick : now;
-  inode.change++;
+  inode.change = coarse_change ? static_cast<uint64_t>(inode.mtime) : inode.change + 1;
 }
 
 void FileServer::StampChange(Inode& inode) {

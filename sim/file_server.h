@@ -37,7 +37,7 @@ struct Inode {
   uint32_t links = 0;
   uint64_t size = 0;
   Time mtime = 0;                     // coarse: FileServer::tick
-  uint64_t change = 0;                // another one after each change, as RFC 8881, section 5.8.1.4, demands
+  uint64_t change = 0;                // NFSv4's change attribute, by which clients validate what they have cached
   bool answers_when_removed = false;  // to those who have it open; or else ESTALE
   std::vector<std::byte> data;        // up to the last byte that was ever written
   std::vector<std::pair<std::string, Ino>> entries;
@@ -54,6 +54,8 @@ class FileServer {
 
   // Two changes within one tick get the same mtime.
   Time tick = 0;
+  // The change attribute is as coarse as mtime, where RFC 8881, section 5.8.1.4, wants another one after each change.
+  bool coarse_change = false;
   // Nothing can grow or be created.
   bool full = false;
   // How long after it was last heard of a host keeps its locks against somebody else who asks.

@@ -37,7 +37,7 @@ Templates& Prepared() {
 }
 
 // How often each kind of work is done.
-constexpr std::array<std::pair<Work, int>, 11> kMix = {{{Work::kGlance, 4},
+constexpr std::array<std::pair<Work, int>, 12> kMix = {{{Work::kGlance, 4},
                                                         {Work::kRead, 4},
                                                         {Work::kLongRead, 1},
                                                         {Work::kTransfer, 12},
@@ -47,7 +47,8 @@ constexpr std::array<std::pair<Work, int>, 11> kMix = {{{Work::kGlance, 4},
                                                         {Work::kRollback, 1},
                                                         {Work::kSavepoint, 1},
                                                         {Work::kTables, 1},
-                                                        {Work::kVacuum, 1}}};
+                                                        {Work::kVacuum, 1},
+                                                        {Work::kCheckpoint, 1}}};
 
 Work DrawWork(Random& random) {
   int total = 0;
@@ -92,10 +93,12 @@ class History {
     local_ = hosts == 1 && !random_.OneIn(4);
     settings_.service_lease = hosts > 1;
     settings_.spill_bytes = random_.OneIn(2) ? size_t{4096} : size_t{4} << 20;
+    world_.autocheckpoint = static_cast<uint64_t>(random_.Magnitude(4, 1000));
     settings_.merge.step_pages = random_.Between(1, 40);
     settings_.merge.max_sealed_segments = random_.Below(3);
     settings_.merge.delay = Duration(random_.Magnitude(kMillisecond, 10 * kSecond));
     world_.server.tick = kTicks[random_.Below(kTicks.size())];
+    world_.server.coarse_change = random_.OneIn(3);
     world_.server.lock_lease = static_cast<Time>(random_.Between(1, 20)) * kSecond;
     start_ = random_.OneIn(8) ? Start::kNew : random_.OneIn(12) ? Start::kOrdinary : Start::kLive;
     if (start_ == Start::kLive) world_.server.CopyFiles(Prepared().live);

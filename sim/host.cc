@@ -172,6 +172,11 @@ const CachedAttributes& Host::Revalidate(Ino ino) {
   return file.attributes;
 }
 
+void Host::DropPages(Ino ino, size_t first) {
+  std::vector<uint8_t>& valid = FileOf(ino).valid;
+  std::fill(valid.begin() + static_cast<ptrdiff_t>(std::min(first, valid.size())), valid.end(), uint8_t{0});
+}
+
 void Host::Changed(Ino ino) {
   if (!local_) FileOf(ino).expires = 0;
 }
@@ -268,6 +273,7 @@ void Host::Send(Ino ino, Extent& extent) {
     if (write_fails) error = EIO;
     write_fails = false;
     if (error == 0) error = server_.BeginWrite(ino, end);
+    data.change_after = server_.Get(ino).change;
     if (error != 0) {
       // The client drops what it holds of a file that it could not write to.
       written.error = error;
@@ -306,7 +312,7 @@ void Host::Landed(Ino ino, uint32_t extent) {
   CachedFile& file = FileOf(ino);
   const auto found = std::find_if(file.dirty.begin(), file.dirty.end(), [&](const auto& e) { return e.id == extent; });
   // The reply tells the change attribute before and after: what the cache held before it still holds.
-  if (file.known && file.attributes.change == found->change_before) file.attributes.change++;
+  if (file.known && file.attributes.change == found->change_before) file.attributes.change = found->change_after;
   file.attributes.size = std::max(file.attributes.size, found->offset + found->bytes.size());
   file.dirty.erase(found);
   if (--file.writes_under_way == 0) Scheduler::Get().Wake(&file);

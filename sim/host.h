@@ -34,6 +34,7 @@ struct Extent {
   uint32_t id = 0;
   bool sent = false;
   uint64_t change_before = 0;  // the file's, at the server, when the write began there
+  uint64_t change_after = 0;   // and what the write made of it
 };
 
 // What a host keeps of one file: the NFS client's attribute cache and page cache.
@@ -106,6 +107,8 @@ class Host {
   bool HasPages(Ino ino, uint64_t offset, size_t size);
   // Reads, from the server what is not in the cache.
   size_t Read(Ino ino, uint64_t offset, MutableBytes out);
+  // Forgets what is cached of the file, from a page on.
+  void DropPages(Ino ino, size_t first);
   // The attributes changed by this host's own doing.
   void Changed(Ino ino);
   void Write(Ino ino, OpenId open, uint64_t offset, Bytes data);

@@ -65,6 +65,7 @@ class World {
   std::deque<Process> processes;
   std::vector<Fault> faults;
   bool faults_enabled = true;
+  uint64_t autocheckpoint = 1000;  // frames: each connection's setting
   Counts counts;
   uint64_t calls = 0;
   Random random;   // of whatever the product draws

@@ -30,7 +30,8 @@ class File {
   virtual ~File() = default;
 
   // Reads from `offset` until `out` is full or the file ends; returns the bytes read. On NFS pages may come from the
-  // cache, but none that is older than the last Look() through any descriptor of this file on this host.
+  // cache, but none that is older than the last Look() through any descriptor of this file on this host, unless the
+  // server has stamped two changes the same.
   virtual Result<size_t> ReadAt(uint64_t offset, MutableBytes out) = 0;
 
   // Writes all of `data` at `offset`, or fails; after a failure any part of it may have been, or may yet be, written.
@@ -44,6 +45,10 @@ class File {
 
   // The attributes, from the server; also makes later reads fresh. kStale if the file was removed on another host.
   virtual Result<FileAttributes> Look() = 0;
+
+  // Forgets what this host has cached of the file from `offset` on, so that it is read from the server again: for when
+  // equal attributes prove nothing. No round trip of its own.
+  virtual void DropCached(uint64_t offset) = 0;
 
   // Sets the times to the file server's present; needs permission to write, not ownership.
   virtual Status Touch() = 0;

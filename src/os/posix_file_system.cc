@@ -84,6 +84,8 @@ FileAttributes FromStatx(const struct statx& s) {
   return a;
 }
 
+constexpr uint64_t kKernelPage_bytes = 4096;
+
 class PosixFile final : public File {
  public:
   PosixFile(Descriptors::Slot slot, std::string path) : slot_(slot), path_(std::move(path)) {}
@@ -130,6 +132,11 @@ class PosixFile final : public File {
     struct statx s;
     if (::statx(fd(), "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &s) != 0) return Fail("look at");
     return FromStatx(s);
+  }
+
+  void DropCached(uint64_t offset) override {
+    const uint64_t page_start = offset & ~(kKernelPage_bytes - 1);  // a page that is dropped in part stays
+    (void)::posix_fadvise(fd(), static_cast<off_t>(page_start), 0, POSIX_FADV_DONTNEED);
   }
 
   Status Touch() override {

@@ -153,6 +153,7 @@ Result<Snapshot> Database::TakeSnapshot() {
     const StatusCode code = snapshot.status().code();
     const bool moved = code == StatusCode::kStale || code == StatusCode::kNotFound;
     if (!moved || i == kMaxOpenAttempts) return snapshot;
+    (void)LookUpAnew(environment_.files, path());
   }
 }
 

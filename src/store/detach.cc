@@ -146,6 +146,8 @@ class Detachment {
 Result<DetachReport> ReportOrdinary(const Environment& environment, const Layout& layout) {
   DetachReport report;
   report.was_live = false;
+  const Result<std::unique_ptr<File>> lock = LockBase(environment, layout.base(), environment.clock.Now());
+  if (lock.ok() && !IsLive(environment.files, layout.base())) RemoveScratch(environment.files, layout);
   EFS_ASSIGN_OR_RETURN(const FileAttributes file, environment.files.Stat(layout.base()));
   report.bytes = file.size;
   return report;

@@ -84,10 +84,12 @@ bool IsLive(FileSystem& files, const std::string& base) {
     const Result<FileAttributes> found = files.Stat(name);
     return found.ok() && found->is_directory;
   };
-  if (is_directory()) return true;
-  // A look at the folder makes an NFS client look its names up again.
-  const Result<std::unique_ptr<File>> folder = files.Open(FolderOf(base), OpenMode::kRead);
-  return folder.ok() && (*folder)->Look().ok() && is_directory();
+  return is_directory() || (LookUpAnew(files, base).ok() && is_directory());
+}
+
+Status LookUpAnew(FileSystem& files, const std::string& base) {
+  EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> folder, files.Open(FolderOf(base), OpenMode::kRead));
+  return folder->Look().status();
 }
 
 bool LogListing::Has(SegmentNumber number) const {

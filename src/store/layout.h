@@ -72,6 +72,10 @@ bool IsTemporary(std::string_view name);
 // a minute after another host has made it: then the file server is asked, which costs a round trip or two.
 bool IsLive(FileSystem& files, const std::string& base);
 
+// Makes the names beside `base` be looked up at the file server again: an NFS client may go on for up to a minute with
+// what a name has stood for.
+Status LookUpAnew(FileSystem& files, const std::string& base);
+
 // What a fresh listing of the log directory shows.
 struct LogListing {
   std::vector<SegmentNumber> segments;  // that hold what the base does not: ascending, without a gap, at least one

@@ -85,6 +85,8 @@ Result<bool> Log::PickUpLocked(Segment& live, const Looked& looked) {
   LastLook look = last_look();
   if (look.attributes != looked.attributes) look = {looked.attributes, clock_.Now(), false};
   const SegmentEnd end = EndOf(live);
+  // This host may have cached the frames' place at an earlier one of two changes with the same stamp.
+  live.DropCached(end);
   EFS_ASSIGN_OR_RETURN(const bool more, live.HasFrameAfter(end));
   if (more || end.frames.value == 0) {
     scans_++;
@@ -201,6 +203,7 @@ Status Log::CompleteLocked(Segment& ended, FrameNumber counted) {
   if (known.frames == counted) return {};
   scans_++;
   EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, ended.Look());
+  ended.DropCached(known);
   EFS_ASSIGN_OR_RETURN(const NewFrames found, ended.ScanPatiently(known, attributes.size, counted));
   if (found.end.frames != counted) {
     return Status::Corrupt("log segment " + ended.path() + " has " + std::to_string(found.end.frames.value) +

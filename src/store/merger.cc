@@ -182,6 +182,10 @@ Result<bool> Merger::TryLockLocked() {
 
 void Merger::UnlockLocked() {
   if (!locked_ || poisoned_) return;
+  // What this host still has in its cache must not come after what the next one writes.
+  if (!synced_) poisoned_ = !base_->Sync().ok();
+  if (poisoned_) return;
+  synced_ = true;
   locked_ = false;
   if (base_->Unlock(kSqliteLockOffset, kSqliteLockLength).ok()) return;
   copy_.reset();  // it writes to the descriptor that is closed now, which gives the lock back
@@ -277,6 +281,7 @@ Result<Merger::Outcome> Merger::CopyLocked(size_t max_segments, SegmentNumber me
   const Result<bool> complete = copy_->CopyPiece(environment_.merge.step_pages);
   last_change_ = environment_.clock.Now();
   poisoned_ = copy_->write_failed();
+  synced_ = copy_->synced();
   EFS_RETURN_IF_ERROR(complete.status());
   if (!*complete) return Outcome::kProgress;
   {

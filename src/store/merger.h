@@ -85,6 +85,7 @@ class Merger {
   std::unique_ptr<File> base_;  // read-write, opened by the first attempt
   bool locked_ = false;
   bool poisoned_ = false;           // a write to the base did not succeed: it may still land, so the lock stays held
+  bool synced_ = true;              // what this process has written to the base is durable
   std::unique_ptr<PageCopy> copy_;  // under way
   std::string copying_id_;          // names it
   bool awaits_removal_ = false;     // what this process has copied is not removed yet

@@ -56,7 +56,7 @@ Result<bool> PageCopy::CopyPiece(size_t max_pages) {
   const size_t stop = std::min(pages_.size(), done_ + max_pages);
   while (status.ok() && done_ < stop) status = CopyRun(stop - done_);
   const bool last = done_ == pages_.size();
-  if (status.ok() && last && (stop > 1 || size_before_bytes_ < size_after_bytes_)) status = Wrote(base_.Sync());
+  if (status.ok() && last && (stop > 1 || size_before_bytes_ < size_after_bytes_)) status = Sync();
   // On a full disk what the base has grown by is needed elsewhere; all of that is in the log, and page 1, which would
   // speak of it, is not written yet.
   if (status.Is(StatusCode::kFull) && size_before_bytes_ < size_after_bytes_) (void)base_.Truncate(size_before_bytes_);
@@ -86,16 +86,23 @@ Status PageCopy::CopyRun(size_t max_pages) {
 // Notes what became of a change of the base.
 Status PageCopy::Wrote(Status status) {
   write_failed_ = write_failed_ || (!status.ok() && !status.Is(StatusCode::kFull));
+  synced_ = false;
+  return status;
+}
+
+Status PageCopy::Sync() {
+  Status status = Wrote(base_.Sync());
+  synced_ = status.ok();
   return status;
 }
 
 // All other pages are durable.
 Status PageCopy::Finish() {
   EFS_RETURN_IF_ERROR(CopyFirstPage());
-  EFS_RETURN_IF_ERROR(Wrote(base_.Sync()));
+  EFS_RETURN_IF_ERROR(Sync());
   if (size_before_bytes_ <= size_after_bytes_) return {};
   EFS_RETURN_IF_ERROR(Wrote(base_.Truncate(size_after_bytes_)));
-  return Wrote(base_.Sync());
+  return Sync();
 }
 
 Status PageCopy::CopyFirstPage() {

@@ -31,6 +31,8 @@ class PageCopy {
 
   // Whether a write to the base failed, other than for want of space: it may still land, at any time.
   bool write_failed() const { return write_failed_; }
+  // Whether all that was written is durable.
+  bool synced() const { return synced_; }
 
   // The newest of the segments.
   SegmentNumber through() const { return segments_.back().segment->number(); }
@@ -51,6 +53,7 @@ class PageCopy {
   Status CopyFirstPage();
   Status Finish();
   Status Wrote(Status status);
+  Status Sync();
   size_t page_size() const { return segments_.front().segment->header().page_size; }
 
   const std::vector<SealedSegment> segments_;
@@ -61,6 +64,7 @@ class PageCopy {
   uint64_t size_after_bytes_ = 0;
   size_t done_ = 0;
   bool write_failed_ = false;
+  bool synced_ = true;
   std::vector<std::byte> buffer_;
 };
 

@@ -102,6 +102,7 @@ Result<NewFrames> Segment::ScanPatiently(const SegmentEnd& from, uint64_t file_s
   Result<NewFrames> found = Scan(from, file_size, limit);
   for (int i = 1; i < kMaxDamageReads && found.status().Is(StatusCode::kCorrupt); i++) {
     EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, Look());
+    DropCached(from);
     found = Scan(from, attributes.size, limit);
   }
   return found;
@@ -150,6 +151,10 @@ Status Segment::CheckDamageAfter(const SegmentEnd& at, uint64_t file_size) const
                            "recover what precedes the frame with stock sqlite3");
   }
   return {};
+}
+
+void Segment::DropCached(const SegmentEnd& from) const {
+  reader_->DropCached(FrameOffset({from.frames.value + 1}, header_.page_size));
 }
 
 Result<bool> Segment::HasFrameAfter(const SegmentEnd& from) const {

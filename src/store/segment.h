@@ -61,6 +61,9 @@ class Segment {
   // Makes durable what any process of this host has written to the segment.
   Status Sync() { return reader_->Sync(); }
 
+  // Has what follows `from` read from the server, whatever this host has cached of it.
+  void DropCached(const SegmentEnd& from) const;
+
   // Reads and verifies what whole commits follow `from`, in a file of `file_size` bytes; at most up to frame `limit`.
   // Frames of an unfinished commit are not an error; damage that a later commit proves is kCorrupt.
   Result<NewFrames> Scan(const SegmentEnd& from, uint64_t file_size, FrameNumber limit = {UINT32_MAX}) const;

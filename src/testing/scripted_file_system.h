@@ -113,6 +113,7 @@ class ScriptedFileSystem final : public FileSystem {
     Result<FileAttributes> Look() override {
       return files_.Run<FileAttributes>({Op::kLook, path()}, [&] { return real_->Look(); });
     }
+    void DropCached(uint64_t offset) override { real_->DropCached(offset); }
     Status Touch() override {
       return files_.Run({Op::kTouch, path()}, [&] { return real_->Touch(); });
     }

@@ -86,8 +86,9 @@ Result<std::unique_ptr<File>> LockNormalized(FileSystem& files, const Layout& la
   EFS_RETURN_IF_ERROR(file->ReadAt(0, header).status());
   // The read version decides, also for stock SQLite; a detach that was broken off between the two leaves them unequal.
   const bool in_wal_mode = header[kReadVersionOffset] == kVersionWal;
-  const bool untouched =
-      in_wal_mode && !files.Stat(layout.directory()).ok() && CheckNoJournal(files, layout.base()).ok();
+  // IsLive() first: the look-ups after it are as the file server says, not as this host remembers.
+  const bool untouched = in_wal_mode && !IsLive(files, layout.base()) && !files.Stat(layout.directory()).ok() &&
+                         CheckNoJournal(files, layout.base()).ok();
   if (locked && untouched) return file;
   return Status::Busy(layout.base() + " cannot be made live: another program opened it meanwhile; close that and try " +
                       "again");
