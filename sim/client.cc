@@ -308,8 +308,21 @@ int Client::Body(const Task& task, Random& random, Written* written) {
   }
 }
 
+Client::Circumstances Client::Present() const {
+  return {Scheduler::Get().now(), process_->disturbed, counts_.detaches};
+}
+
+// "It is not known whether the transaction counts" needs a reason: files that could not be reached, a process that
+// stood still, or a log that was removed meanwhile.
+void Client::Excuse(const Circumstances& begun) {
+  const bool troubled = process_->world->troubled_until >= begun.time || process_->disturbed != begun.disturbed;
+  if (troubled || counts_.detaches != begun.detaches || process_->dead()) return;
+  checker_.Fail("not truthful: client " + std::to_string(number_) + " is told that nothing is known: " + LastError());
+}
+
 void Client::Write(const Task& task) {
   Random random(task.seed);
+  const Circumstances begun = Present();
   const int64_t floor = std::max(checker_.Floor(), newest_seen_);
   Written written;
   written.tx = number_ * kTxPerClient + ++transactions_;
@@ -331,6 +344,7 @@ void Client::Write(const Task& task) {
     rc = sql_->Run("COMMIT");
     if (rc == SQLITE_OK) written.outcome = Written::Outcome::kAcknowledged;
     if (rc == SQLITE_IOERR_FSYNC) written.outcome = Written::Outcome::kUnknown;
+    if (rc == SQLITE_IOERR_FSYNC) Excuse(begun);
   }
   if (rc != SQLITE_OK) Failed(rc, "a write");
   if (sql_->in_transaction()) (void)sql_->Run("ROLLBACK");

@@ -83,6 +83,13 @@ class Client {
   void Detach();
   void Pause(Random& random, Time longest);
   void Failed(int rc, const char* where);
+  struct Circumstances {
+    Time time = 0;
+    Time disturbed = 0;
+    uint64_t detaches = 0;
+  };
+  Circumstances Present() const;
+  void Excuse(const Circumstances& begun);
 
   const int number_;
   int64_t newest_seen_ = 0;  // position

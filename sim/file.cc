@@ -41,9 +41,7 @@ SimFile::SimFile(Process& process, Ino ino, bool writable, std::string path)
 SimFile::~SimFile() {
   if (state_.process == nullptr) return;  // the process was killed
   std::erase(process_.open, &state_);
-  if (!host().local()) host().Flush(state_.ino);
-  server().Close(state_.ino, state_.open);
-  process_.world->Closed(host(), state_.ino);
+  process_.world->Close(host(), state_);
 }
 
 // Whether the server answers for this descriptor.

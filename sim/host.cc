@@ -251,6 +251,14 @@ void Host::Flush(Ino ino) {
   }
 }
 
+void Host::WhenWritten(Ino ino, std::function<void()> action) {
+  if (local_) return action();
+  Flush(ino);
+  CachedFile& file = FileOf(ino);
+  if (file.writes_under_way == 0) return Do(Scheduler::Get().now(), std::move(action));
+  file.when_written.push_back(std::move(action));
+}
+
 // One WRITE, or several: the parts land in any order.
 void Host::Send(Ino ino, Extent& extent) {
   CachedFile& file = FileOf(ino);
@@ -315,7 +323,9 @@ void Host::Landed(Ino ino, uint32_t extent) {
   if (file.known && file.attributes.change == found->change_before) file.attributes.change = found->change_after;
   file.attributes.size = std::max(file.attributes.size, found->offset + found->bytes.size());
   file.dirty.erase(found);
-  if (--file.writes_under_way == 0) Scheduler::Get().Wake(&file);
+  if (--file.writes_under_way != 0) return;
+  Scheduler::Get().Wake(&file);
+  for (std::function<void()>& action : std::exchange(file.when_written, {})) action();
 }
 
 }  // namespace sqlite_efs::sim

@@ -47,6 +47,7 @@ struct CachedFile {
   std::vector<Extent> dirty;
   uint32_t next_extent = 1;
   uint32_t writes_under_way = 0;
+  std::vector<std::function<void()>> when_written;  // once, when none is
   Time last_begin = 0;
   Time last_landing = 0;
   int error = 0;        // of the last write in the background that failed
@@ -115,6 +116,9 @@ class Host {
   // Begins to bring what was written to the server; ends when writes_under_way is 0, which Wake(&file) tells.
   void Flush(Ino ino);
   CachedFile& FileOf(Ino ino);
+  // Does that when all that this host has written to the file is on the server, as the kernel does before it closes a
+  // descriptor and gives its locks back, also that of a process that was killed.
+  void WhenWritten(Ino ino, std::function<void()> action);
 
  private:
   static constexpr int64_t kEpoch_ms = 1'700'000'000'000;

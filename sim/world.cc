@@ -13,6 +13,13 @@ constexpr Time kLatest = 40 * kSecond;  // until a late effect
 constexpr int64_t kJump_ms = 10'000'000;
 constexpr uint64_t kDrift = 200;  // parts per thousand, both ways
 
+// On files, now or later.
+bool FailsCalls(FaultKind kind) {
+  return kind == FaultKind::kError || kind == FaultKind::kErrorAfter || kind == FaultKind::kLate ||
+         kind == FaultKind::kTornWrite || kind == FaultKind::kSyncError || kind == FaultKind::kFullDisk ||
+         kind == FaultKind::kCutHost;
+}
+
 Scheduler& scheduler() { return Scheduler::Get(); }
 
 World* present = nullptr;
@@ -53,10 +60,15 @@ void World::Kill(Process& process) {
   const std::vector<OpenFile*> open = std::exchange(process.open, {});
   for (OpenFile* const file : open) {
     file->process = nullptr;
-    if (process.host->dead && !process.host->local()) continue;
-    server.Close(file->ino, file->open);
-    Closed(*process.host, file->ino);
+    if (!process.host->dead || process.host->local()) Close(*process.host, *file);
   }
+}
+
+void World::Close(Host& host, const OpenFile& file) {
+  host.WhenWritten(file.ino, [this, &host, ino = file.ino, open = file.open] {
+    server.Close(ino, open);
+    RemoveHidden(host, ino);
+  });
 }
 
 bool World::IsOpenOn(const Host& host, Ino ino) const {
@@ -66,7 +78,8 @@ bool World::IsOpenOn(const Host& host, Ino ino) const {
   });
 }
 
-void World::Closed(Host& host, Ino ino) {
+// The last process has closed it, perhaps: then the server removes what had been kept for it.
+void World::RemoveHidden(Host& host, Ino ino) {
   if (host.hidden.empty() || IsOpenOn(host, ino)) return;
   std::erase_if(host.hidden, [&](const HiddenFile& file) {
     if (file.ino == ino) (void)server.Remove(file.directory, file.name);
@@ -120,6 +133,9 @@ void World::Happen(Process& process, const Fault& fault, Op op, Verdict* verdict
   Say("fault %s at the next call (%s) of process %d, %.3f s", NameOf(fault.kind), NameOf(op), process.number,
       static_cast<double>(fault.duration) / kSecond);
   verdict->detail = fault.detail;
+  if (FailsCalls(fault.kind)) {
+    troubled_until = std::max(troubled_until, scheduler().now() + std::max(fault.duration, kLatest));
+  }
   switch (fault.kind) {
     case FaultKind::kKillProcess:
       // Now, or while the call is under way.

@@ -65,6 +65,7 @@ class World {
   std::deque<Process> processes;
   std::vector<Fault> faults;
   bool faults_enabled = true;
+  Time troubled_until = -1;  // a call on a file may fail, or what failed may happen
   uint64_t autocheckpoint = 1000;  // frames: each connection's setting
   Counts counts;
   uint64_t calls = 0;
@@ -76,8 +77,8 @@ class World {
   void Kill(Process& process);
   void KillHost(Host& host);
   bool IsOpenOn(const Host& host, Ino ino) const;
-  // The last of its processes has closed it, perhaps: then the server removes it.
-  void Closed(Host& host, Ino ino);
+  // What its kernel does when a process of that host has closed a file.
+  void Close(Host& host, const OpenFile& file);
   // At the beginning of each call: counts it, and lets happen what is due.
   Verdict Entering(Process& process, Op op);
   // Lets the time of half a call pass.
@@ -96,6 +97,7 @@ class World {
   void Say(const char* format, ...) __attribute__((format(printf, 2, 3)));
 
  private:
+  void RemoveHidden(Host& host, Ino ino);
   void Happen(Process& process, const Fault& fault, Op op, Verdict* verdict);
   void Hold(Host& host, Time duration, bool clock_stands);
 

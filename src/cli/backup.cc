@@ -8,7 +8,7 @@
 #include "cli/commands.h"
 #include "cli/progress_bar.h"
 #include "cli/sqlite_connection.h"
-#include "store/detach.h"
+#include "store/base_file.h"
 #include "store/layout.h"
 #include "vfs/vfs.h"
 

@@ -48,10 +48,10 @@ Status CreateLogDirectory(FileSystem& files, const Layout& layout, uint32_t page
   return scratch.MoveIntoPlace();
 }
 
-Status CreateDatabase(FileSystem& files, const Layout& layout, uint32_t page_size, const BeforeGoingLive& before) {
-  EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> base, files.Open(layout.base(), OpenMode::kWrite));
-  EFS_RETURN_IF_ERROR(base->WriteAt(0, EmptyDatabasePage(page_size)));
-  EFS_RETURN_IF_ERROR(base->Sync());
+Status CreateDatabase(FileSystem& files, File& base, const Layout& layout, uint32_t page_size,
+                      const BeforeGoingLive& before) {
+  EFS_RETURN_IF_ERROR(base.WriteAt(0, EmptyDatabasePage(page_size)));
+  EFS_RETURN_IF_ERROR(base.Sync());
   return CreateLogDirectory(files, layout, page_size, before);
 }
 

@@ -20,8 +20,9 @@ using BeforeGoingLive = std::function<Status(const Layout& preparation, const st
 Status CreateLogDirectory(FileSystem& files, const Layout& layout, uint32_t page_size, const BeforeGoingLive& before);
 
 // Makes the empty file `base` the base of an empty live database with pages of that size. The caller must hold the lock
-// on SQLite's locking bytes of the file.
-Status CreateDatabase(FileSystem& files, const Layout& layout, uint32_t page_size, const BeforeGoingLive& before);
+// on SQLite's locking bytes through this very descriptor: one whose host was frozen meanwhile must not write any more.
+Status CreateDatabase(FileSystem& files, File& base, const Layout& layout, uint32_t page_size,
+                      const BeforeGoingLive& before);
 
 // Refuses what cannot be made live: a file with several names, a journal beside it.
 Status CheckAttachable(FileSystem& files, const Layout& layout);

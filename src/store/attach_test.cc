@@ -116,7 +116,10 @@ TEST_P(AttachTroubleTest, At_any_call_leaves_the_database_ordinary_or_live) {
 TEST_P(AttachTroubleTest, At_any_call_leaves_a_new_database_to_be_made_or_live) {
   ExpectOrdinaryOrLive(
       GetParam(), [&] { MakeEmpty(); },
-      [&](FileSystem& files) { return CreateDatabase(files, layout_, kPageSize, nullptr); });
+      [&](FileSystem& files) -> Status {
+        EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> base, files.Open(layout_.base(), OpenMode::kReadWrite));
+        return CreateDatabase(files, *base, layout_, kPageSize, nullptr);
+      });
 }
 
 std::string NameOf(const ::testing::TestParamInfo<Trouble>& info) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 
 namespace sqlite_efs {
 namespace {
@@ -78,6 +79,27 @@ Status StampBase(File& base, Clock& clock, Duration tick) {
     clock.Sleep(2 * tick);
   }
   return Status::IoError("the file server of " + base.path() + " gives it no new time stamps; its clock stands still");
+}
+
+Status SetWalMode(File& base) {
+  std::array<std::byte, kDatabaseHeaderSize> header = {};
+  EFS_ASSIGN_OR_RETURN(const size_t size, base.ReadAt(0, header));
+  if (size < header.size()) return Status::Busy(base.path() + " is empty: it is being created; try again");
+  const std::span versions(&header[kWriteVersionOffset], 2);
+  if (std::ranges::all_of(versions, [](std::byte version) { return version == kVersionWal; })) return {};
+  std::ranges::fill(versions, kVersionWal);
+  const uint32_t counter = ReadBigEndian32(&header[kChangeCounterOffset]) + 1;
+  const bool states_its_size = PageCountOf(header) != 0;
+  WriteBigEndian32(&header[kChangeCounterOffset], counter);
+  if (states_its_size) WriteBigEndian32(&header[kVersionValidForOffset], counter);
+  EFS_RETURN_IF_ERROR(base.WriteAt(0, header));
+  return base.Sync();
+}
+
+Status SetRollbackMode(File& base) {
+  const std::array<std::byte, 2> versions = {kVersionRollback, kVersionRollback};
+  EFS_RETURN_IF_ERROR(base.WriteAt(kWriteVersionOffset, versions));
+  return base.Sync();
 }
 
 std::vector<std::byte> EmptyDatabasePage(uint32_t page_size) {

@@ -58,6 +58,14 @@ class BaseFile {
 // changes within a tick look the same. The caller keeps others from writing. kIoError if that clock stands still.
 Status StampBase(File& base, Clock& clock, Duration tick);
 
+// Makes the header of a database that needs no recovery say WAL mode, durably. The caller holds the lock on SQLite's
+// locking bytes through this very `base`. As after a commit, stock SQLite forgets what it has cached of the file. kBusy
+// if that is empty: somebody is creating the database, or has given it up.
+Status SetWalMode(File& base);
+
+// Makes the header say rollback mode, durably. The caller is the file's only user.
+Status SetRollbackMode(File& base);
+
 // The first page of an empty database with pages of that size, marked as being in WAL mode.
 std::vector<std::byte> EmptyDatabasePage(uint32_t page_size);
 

@@ -38,7 +38,7 @@ Writer::~Writer() {
 Status Writer::WritePage(PageNumber page, Bytes content) {
   if (!transaction_) {
     assert(from_.is_new());
-    EFS_RETURN_IF_ERROR(database_.Create(static_cast<uint32_t>(content.size())));
+    EFS_RETURN_IF_ERROR(database_.Create(*creation_lock_, static_cast<uint32_t>(content.size())));
     const std::shared_ptr<LiveDatabase> live = database_.live();
     transaction_ = std::make_unique<WriteTransaction>(database_.environment_, *live, live->log().newest());
     from_.live_ = live;
@@ -232,7 +232,7 @@ Result<std::unique_ptr<File>> Database::LockCreation(Instant deadline) {
 }
 
 // Makes the empty file an empty live database, of which this process is the first writer.
-Status Database::Create(uint32_t page_size) {
+Status Database::Create(File& base, uint32_t page_size) {
   if (!IsPageSize(page_size)) return Status::Invalid(path() + ": a page size of " + std::to_string(page_size));
   std::unique_ptr<Lease> lease;
   const auto take_lease = [&](const Layout& prepared, const std::string& id) -> Status {
@@ -240,7 +240,7 @@ Status Database::Create(uint32_t page_size) {
     lease = NewLease(environment_, options_.lease, layout_, prepared, file.mode, id);
     return lease->Acquire(environment_.clock.Now() + kCreationTimeout).status();
   };
-  EFS_RETURN_IF_ERROR(CreateDatabase(environment_.files, layout_, page_size, take_lease));
+  EFS_RETURN_IF_ERROR(CreateDatabase(environment_.files, base, layout_, page_size, take_lease));
   EFS_ASSIGN_OR_RETURN(std::shared_ptr<LiveDatabase> live,
                        LiveDatabase::Open(environment_, layout_, options_, std::move(lease)));
   EFS_RETURN_IF_ERROR(live->AdoptFirstSegment());

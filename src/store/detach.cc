@@ -201,10 +201,4 @@ Status FinishDetach(const Environment& environment, const Layout& layout, Instan
   return removed.Is(StatusCode::kNotFound) ? Status() : removed;  // somebody else has finished it
 }
 
-Status SetRollbackMode(File& database) {
-  const std::array<std::byte, 2> versions = {kVersionRollback, kVersionRollback};
-  EFS_RETURN_IF_ERROR(database.WriteAt(kWriteVersionOffset, versions));
-  return database.Sync();
-}
-
 }  // namespace sqlite_efs

@@ -34,9 +34,6 @@ Result<bool> IsDetached(FileSystem& files, const Layout& layout);
 // log directory. Nothing happens if the log has not ended. kBusy at the deadline.
 Status FinishDetach(const Environment& environment, const Layout& layout, Instant deadline);
 
-// Makes the header of an ordinary database say rollback mode, durably. The caller is the file's only user.
-Status SetRollbackMode(File& database);
-
 }  // namespace sqlite_efs
 
 #endif  // SQLITE_EFS_STORE_DETACH_H_

@@ -1,6 +1,5 @@
 #include "vfs/ordinary.h"
 
-#include <array>
 #include <cstring>
 #include <memory>
 
@@ -47,8 +46,9 @@ Result<std::string> Run(sqlite3* db, const std::string& sql, const std::string& 
   return answer;
 }
 
-// Recovers what is left of earlier transactions and puts the database into WAL mode without leaving a `-wal` file.
-Status Normalize(const std::string& path, const char* stock_vfs) {
+// Has stock SQLite recover what is left of earlier transactions: no journal and no `-wal` file stay. It writes nothing
+// else: a journal that a host makes late, when it was frozen in here, would be played back into what came after.
+Status Recover(const std::string& path, const char* stock_vfs) {
   sqlite3* opened = nullptr;
   const int rc = sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_PRIVATECACHE, stock_vfs);
   const StockConnection db(opened);
@@ -58,8 +58,6 @@ Status Normalize(const std::string& path, const char* stock_vfs) {
     const Result<std::string> done = Run(db.get(), sql, path);
     if (!done.ok()) return done.status();
   }
-  EFS_ASSIGN_OR_RETURN(const std::string mode, Run(db.get(), "PRAGMA journal_mode=WAL", path));
-  if (mode != "wal") return Status::CantOpen(path + " cannot be made live: its journal mode stays \"" + mode + "\"");
   EFS_ASSIGN_OR_RETURN(const std::string busy, Run(db.get(), "PRAGMA wal_checkpoint(TRUNCATE)", path));
   if (busy != "0") return Status::Busy(path + " cannot be made live while another program reads it");
   return {};
@@ -78,16 +76,12 @@ Status CheckWalFile(FileSystem& files, const Layout& layout) {
                           "restore the directory from a backup");
 }
 
-// Keeps stock SQLite away from now until the database is live, if nobody has changed it since it was put into WAL mode.
-Result<std::unique_ptr<File>> LockNormalized(FileSystem& files, const Layout& layout) {
+// Keeps stock SQLite away from now until the database is live, if nobody has left anything to recover meanwhile.
+Result<std::unique_ptr<File>> LockRecovered(FileSystem& files, const Layout& layout) {
   EFS_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files.Open(layout.base(), OpenMode::kReadWrite));
   EFS_ASSIGN_OR_RETURN(const bool locked, file->TryLock(kSqliteLockOffset, kSqliteLockLength));
-  std::array<std::byte, kDatabaseHeaderSize> header = {};
-  EFS_RETURN_IF_ERROR(file->ReadAt(0, header).status());
-  // The read version decides, also for stock SQLite; a detach that was broken off between the two leaves them unequal.
-  const bool in_wal_mode = header[kReadVersionOffset] == kVersionWal;
   // IsLive() first: the look-ups after it are as the file server says, not as this host remembers.
-  const bool untouched = in_wal_mode && !IsLive(files, layout.base()) && !files.Stat(layout.directory()).ok() &&
+  const bool untouched = !IsLive(files, layout.base()) && !files.Stat(layout.directory()).ok() &&
                          CheckNoJournal(files, layout.base()).ok();
   if (locked && untouched) return file;
   return Status::Busy(layout.base() + " cannot be made live: another program opened it meanwhile; close that and try " +
@@ -96,8 +90,9 @@ Result<std::unique_ptr<File>> LockNormalized(FileSystem& files, const Layout& la
 
 Status MakeLive(const Environment& environment, const Layout& layout, const char* stock_vfs) {
   FileSystem& files = environment.files;
-  EFS_RETURN_IF_ERROR(Normalize(layout.base(), stock_vfs));
-  EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> lock, LockNormalized(files, layout));
+  EFS_RETURN_IF_ERROR(Recover(layout.base(), stock_vfs));
+  EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> lock, LockRecovered(files, layout));
+  EFS_RETURN_IF_ERROR(SetWalMode(*lock));
   EFS_ASSIGN_OR_RETURN(const std::unique_ptr<BaseFile> base, BaseFile::Open(files, layout.base()));
   EFS_RETURN_IF_ERROR(StampBase(*lock, environment.clock, environment.merge.tick));
   EFS_RETURN_IF_ERROR(CreateLogDirectory(files, layout, base->page_size(), nullptr));
