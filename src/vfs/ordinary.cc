@@ -54,7 +54,8 @@ Status Recover(const std::string& path, const char* stock_vfs) {
   const StockConnection db(opened);
   if (rc != SQLITE_OK) return StockError(db.get(), rc, path);
   // Exclusive locking needs no shared memory, which a network file system does not have.
-  for (const char* sql : {"PRAGMA locking_mode=EXCLUSIVE", "PRAGMA schema_version"}) {
+  // BEGIN EXCLUSIVE finds other users, also those of this process, whose locks the system does not tell from our own.
+  for (const char* sql : {"PRAGMA locking_mode=EXCLUSIVE", "PRAGMA schema_version", "BEGIN EXCLUSIVE", "COMMIT"}) {
     const Result<std::string> done = Run(db.get(), sql, path);
     if (!done.ok()) return done.status();
   }
