@@ -114,7 +114,8 @@ void JudgeByStock(Process& process, Checker& checker) {
     }
     Sql sql;
     int rc = sql.Open(path, kStockVfs, SQLITE_OPEN_READWRITE);
-    if (rc == SQLITE_OK) rc = sql.Execute("PRAGMA locking_mode=EXCLUSIVE; PRAGMA wal_checkpoint(TRUNCATE)");
+    if (rc == SQLITE_OK)
+      rc = sql.Execute("PRAGMA writable_schema=ON; PRAGMA locking_mode=EXCLUSIVE; PRAGMA wal_checkpoint(TRUNCATE)");
     if (rc != SQLITE_OK) {
       checker.Fail("stock SQLite cannot recover segment " + std::to_string(i + 1) + ": " + sqlite3_errmsg(sql.get()));
       return;
