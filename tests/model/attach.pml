@@ -151,7 +151,7 @@ proctype User() {                /* opens the database with vfs=efs and commits,
        lock_base(ok); if :: ok :: else -> goto died fi;
        atomic {
          if
-         :: lock_ == _pid && wal != A_DIRECTORY -> recover(); header_wal = true
+         :: lock_ == _pid && wal != A_DIRECTORY -> recover()
          :: else -> unlock_base(); goto died
          fi };
        may_die();
@@ -163,8 +163,12 @@ proctype User() {                /* opens the database with vfs=efs and commits,
 #ifndef CUT_OFF_WHILE_ATTACHING
        atomic { if :: lock_ == _pid -> keeper = _pid :: else -> skip fi };
 #endif
-       atomic { if :: lock_ == _pid && wal == NOTHING && journal == 0 && header_wal -> skip :: else -> unlock_base(); goto died fi };
+       atomic { if :: lock_ == _pid && wal == NOTHING && journal == 0 -> skip :: else -> unlock_base(); goto died fi };
 #endif
+       may_die();
+       atomic { if :: MAY_WRITE -> header_wal = true :: else -> goto died fi };
+#else
+       atomic { header_wal = true };
 #endif
        prepare(i);
        may_die();
