@@ -165,7 +165,7 @@ void Client::RunTask(const Task& task, Random& random) {
   if (took > kLongestCall + (task.work == Work::kLongRead ? 10 * kLongestReadPause : 0) && !process_->dead()) {
     checker_.Fail("not bounded: a task took " + std::to_string(took / kSecond) + " s");
   }
-  if (random.OneIn(6)) sql_.reset();
+  if (random.OneIn(process_->world->reopening)) sql_.reset();
 }
 
 void Client::Do(const Task& task) {

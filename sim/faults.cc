@@ -4,26 +4,29 @@ namespace sqlite_efs::sim {
 namespace {
 
 constexpr std::array<const char*, kOps> kOpNames = {
-    "open", "read", "write",  "sync",  "truncate", "look",  "touch",   "chmod", "lock",    "unlock", "list",
-    "stat", "link", "rename", "mkdir", "remove",   "rmdir", "syncdir", "sleep", "acquire", "renew",  "release"};
+    "open",       "read",      "write",      "sync",  "truncate", "look",  "touch",  "chmod", "lock",
+    "unlock",     "list",      "stat",       "link",  "rename",   "mkdir", "remove", "rmdir", "syncdir",
+    "write-base", "sync-base", "touch-base", "sleep", "acquire",  "renew", "release"};
 constexpr std::array<const char*, kFaultKinds> kKindNames = {
-    "kill",         "stop",       "stall",        "freeze",
-    "freeze-clock", "kill-host",  "cut",          "error",
-    "error-after",  "late",       "torn",         "sync-error",
-    "full",         "lost-reply", "late-request", "doubled-request",
-    "service-out",  "clock-jump", "clock-drift"};
+    "kill",      "stop",       "hold",         "hold-host",       "stall",       "freeze",     "freeze-clock",
+    "kill-host", "cut",        "error",        "error-after",     "late",        "torn",       "sync-error",
+    "full",      "lost-reply", "late-request", "doubled-request", "service-out", "clock-jump", "clock-drift"};
 
 constexpr Time kShortest = kMillisecond;
 constexpr Time kLongest = 60 * kSecond;
 constexpr size_t kEarlyFaults = 4;
 // Calls at which the protocol takes its decisions; the others are met by counting all calls.
-constexpr std::array kDecisive = {Op::kWrite, Op::kSync,   Op::kLook, Op::kTouch,   Op::kChangeMode, Op::kLink,
-                                  Op::kOpen,  Op::kRename, Op::kList, Op::kAcquire, Op::kRelease,    Op::kTryLock};
+constexpr std::array kDecisive = {Op::kWrite, Op::kSync,   Op::kLook,      Op::kTouch,    Op::kChangeMode, Op::kLink,
+                                  Op::kOpen,  Op::kRename, Op::kList,      Op::kAcquire,  Op::kRelease,    Op::kTryLock,
+                                  Op::kLink,  Op::kRename, Op::kWriteBase, Op::kSyncBase, Op::kTouchBase};
 
 // Calls that every history has, at least some dozens of each.
 constexpr std::array kFrequent = {Op::kRead, Op::kWrite, Op::kSync, Op::kLook, Op::kOpen, Op::kTouch, Op::kAcquire};
 
-bool IsRareOp(Op op) { return op == Op::kChangeMode || op == Op::kLink || op == Op::kRename; }
+bool IsRareOp(Op op) {
+  return op == Op::kChangeMode || op == Op::kLink || op == Op::kRename || op == Op::kWriteBase || op == Op::kSyncBase ||
+         op == Op::kTouchBase;
+}
 
 // The calls at which a fault of that kind can happen.
 bool Suits(FaultKind kind, Op op) {
@@ -31,9 +34,9 @@ bool Suits(FaultKind kind, Op op) {
     case FaultKind::kLate:
       return ChangesFiles(op);
     case FaultKind::kTornWrite:
-      return op == Op::kWrite;
+      return op == Op::kWrite || op == Op::kWriteBase;
     case FaultKind::kSyncError:
-      return op == Op::kSync;
+      return op == Op::kSync || op == Op::kSyncBase;
     case FaultKind::kLostReply:
     case FaultKind::kLateRequest:
     case FaultKind::kDoubledRequest:
@@ -55,8 +58,10 @@ const char* NameOf(FaultKind kind) { return kKindNames[static_cast<size_t>(kind)
 bool ChangesFiles(Op op) {
   switch (op) {
     case Op::kWrite:
+    case Op::kWriteBase:
     case Op::kTruncate:
     case Op::kTouch:
+    case Op::kTouchBase:
     case Op::kChangeMode:
     case Op::kLink:
     case Op::kRename:

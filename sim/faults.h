@@ -31,12 +31,15 @@ enum class Op : uint8_t {
   kRemove,
   kRemoveDirectory,
   kSyncDirectory,
+  kWriteBase,  // the same for the database file itself
+  kSyncBase,
+  kTouchBase,
   kSleep,
   kAcquire,
   kRenew,
   kRelease,
 };
-inline constexpr size_t kOps = 22;
+inline constexpr size_t kOps = 25;
 const char* NameOf(Op op);
 bool ChangesFiles(Op op);
 bool AsksService(Op op);
@@ -44,6 +47,8 @@ bool AsksService(Op op);
 enum class FaultKind : uint8_t {
   kKillProcess,     // SIGKILL
   kStopProcess,     // SIGSTOP, later SIGCONT
+  kHold,            // stopped until others have sealed, merged or begun a copying some times
+  kHoldHost,        // the same for all of a machine, frozen
   kStall,           // one call takes long, on its way there or back
   kFreezeHost,      // all processes of a machine; its clock goes on
   kFreezeClock,     // the same, and CLOCK_MONOTONIC stands still
@@ -62,7 +67,7 @@ enum class FaultKind : uint8_t {
   kClockJump,       // a wall clock is wrong
   kClockDrift,      // a monotonic clock is fast or slow
 };
-inline constexpr size_t kFaultKinds = 19;
+inline constexpr size_t kFaultKinds = 21;
 const char* NameOf(FaultKind kind);
 
 // What happens at the `countdown`th call of any process (or of that kind of call) from the beginning.

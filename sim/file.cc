@@ -26,13 +26,14 @@ size_t TornSize(uint64_t offset, size_t size, uint64_t detail) {
 }  // namespace
 
 Status Misfortune(Op op, const std::string& path, uint64_t detail) {
-  const bool needs_space = op == Op::kWrite || op == Op::kTruncate || op == Op::kLink || op == Op::kMakeDirectory;
+  const bool needs_space =
+      op == Op::kWrite || op == Op::kWriteBase || op == Op::kTruncate || op == Op::kLink || op == Op::kMakeDirectory;
   const int error = needs_space && detail % 3 == 0 ? ENOSPC : EIO;
   return Status::FromErrno(error, "(fault)", path);
 }
 
 SimFile::SimFile(Process& process, Ino ino, bool writable, std::string path)
-    : process_(process), writable_(writable), path_(std::move(path)) {
+    : process_(process), writable_(writable), path_(std::move(path)), is_base_(path_.ends_with("/db")) {
   state_ = {&process, ino, server().NewOpen()};
   process.open.push_back(&state_);
   if (!host().local()) known_errors_ = host().FileOf(ino).errors;
@@ -68,7 +69,7 @@ Status SimFile::WriteAt(uint64_t offset, Bytes data) {
     };
   };
   Status status = Call(
-      process_, Op::kWrite, path_, false,
+      process_, is_base_ ? Op::kWriteBase : Op::kWrite, path_, false,
       [&](const Verdict& verdict) -> Status {
         if (!writable_) return Fail(EBADF, "write to");
         EFS_RETURN_IF_ERROR(CheckHandle("write to"));
@@ -122,7 +123,7 @@ Status SimFile::AwaitWrites(bool tell) {
 }
 
 Status SimFile::Sync() {
-  return Call(process_, Op::kSync, path_, true, [&](const Verdict&) -> Status {
+  return Call(process_, is_base_ ? Op::kSyncBase : Op::kSync, path_, true, [&](const Verdict&) -> Status {
     if (host().local()) return {};
     host().Flush(state_.ino);
     return AwaitWrites(/*tell=*/true);
@@ -171,7 +172,7 @@ void SimFile::DropCached(uint64_t offset) {
 Status SimFile::Touch() {
   const auto apply = [&server = server(), ino = state_.ino] { server.Touch(ino); };
   return Call(
-      process_, Op::kTouch, path_, true,
+      process_, is_base_ ? Op::kTouchBase : Op::kTouch, path_, true,
       [&](const Verdict&) -> Status {
         EFS_RETURN_IF_ERROR(CheckHandle("set the time of"));
         if (!writable_ && server().Get(state_.ino).owner != process_.user) return Fail(EACCES, "set the time of");

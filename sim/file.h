@@ -48,6 +48,7 @@ class SimFile final : public File {
   uint32_t known_errors_ = 0;
   const bool writable_;
   const std::string path_;
+  const bool is_base_;  // the database file itself
 };
 
 }  // namespace sqlite_efs::sim

@@ -158,6 +158,7 @@ Status SimFiles::LinkNow(const std::string& existing, const std::string& name) {
   }
   process().host->Changed(from.ino);
   if (error == 0 && ParseSegmentName(to.name)) world.counts.seals++;
+  if (error == 0) world.Progress();
   return Check(error, "create", name);
 }
 
@@ -185,6 +186,8 @@ Status SimFiles::RenameNow(const std::string& from, const std::string& to) {
     process().host->Forget(source.directory, source.name);
     process().host->Remember(target.directory, target.name, world.server.Lookup(target.directory, target.name));
     if (LastName(to).ends_with(".merged")) world.counts.merges++;
+    if (LastName(to) == "copying") world.counts.copyings++;
+    world.Progress();
   }
   return Check(error, "rename to", to);
 }

@@ -93,6 +93,7 @@ class History {
     local_ = hosts == 1 && !random_.OneIn(4);
     settings_.service_lease = hosts > 1;
     settings_.spill_bytes = random_.OneIn(2) ? size_t{4096} : size_t{4} << 20;
+    world_.reopening = random_.OneIn(3) ? 2 : 6;
     world_.autocheckpoint = static_cast<uint64_t>(random_.Magnitude(4, 1000));
     settings_.merge.step_pages = random_.Between(1, 40);
     settings_.merge.max_sealed_segments = random_.Below(3);
@@ -117,7 +118,7 @@ class History {
 
   void AddClients(int hosts) {
     const size_t processes = hosts == 1 ? random_.Between(3, 5) : static_cast<size_t>(hosts) + random_.Below(2);
-    const bool detaches = random_.OneIn(8);
+    const uint64_t detaches = random_.OneIn(8) ? random_.OneIn(2) ? 4 : 12 : 0;
     for (size_t p = 0; p < processes; p++) {
       Host& host = *world_.hosts[p % static_cast<size_t>(hosts)];
       const bool read_only = p + 1 == processes && p >= 3 && random_.OneIn(2);
@@ -127,14 +128,15 @@ class History {
     }
   }
 
-  Client* AddClient(bool read_only, bool detaches) {
+  // Of the client's tasks one in `detaches` is a detach; 0: none.
+  Client* AddClient(bool read_only, uint64_t detaches) {
     const size_t number = clients_.size() + 1;
     Random random(Mix(plan_.seed, 100 + number));
     std::vector<Task> tasks(random.Between(kLeastTasks, kMostTasks));
     for (size_t i = 0; i < tasks.size(); i++) {
       Work work = DrawWork(random);
       if (read_only) work = random.OneIn(4) ? Work::kGlance : Work::kRead;
-      if (detaches && !read_only && random.OneIn(12)) work = Work::kDetach;
+      if (detaches != 0 && !read_only && random.OneIn(detaches)) work = Work::kDetach;
       tasks[i] = {work, random.Next(), plan_.masked_tasks.contains({number, i})};
     }
     clients_.push_back(
@@ -177,7 +179,7 @@ class History {
       const std::string name = "file:" + PathOf(process, "/db") + "?vfs=" + VfsOf(process) + "&timeout=3";
       int rc = sql.Open(name, nullptr, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
       // Refused if a creation that was broken off has left a file with pages of another size.
-      if (rc == SQLITE_OK) (void)sql.Execute("PRAGMA page_size=512");
+      if (rc == SQLITE_OK) (void)sql.Execute("PRAGMA page_size=" + std::to_string(512 << process.number % 4));
       if (rc == SQLITE_OK) rc = sql.Execute("BEGIN IMMEDIATE");
       bool there = false;
       if (rc == SQLITE_OK) {

@@ -16,7 +16,7 @@ constexpr Time kLongestName = 60 * kSecond;
 constexpr Time kMissingName = 30 * kSecond;
 constexpr Time kLongestBackground = 20 * kSecond;
 constexpr Time kLongestLanding = 20 * kMillisecond;
-constexpr size_t kReadAhead_pages = 4;
+constexpr size_t kLongestReadAhead_pages = 16;
 
 }  // namespace
 
@@ -226,9 +226,10 @@ size_t Host::Read(Ino ino, uint64_t offset, MutableBytes out) {
   if (offset >= size || out.empty()) return 0;
   const uint64_t end = std::min<uint64_t>(offset + out.size(), size);
   const size_t first = offset / kKernelPage_bytes;
-  size_t last = (end - 1) / kKernelPage_bytes;
-  const bool ahead = random_.OneIn(4) && (last + kReadAhead_pages) * kKernelPage_bytes < server_.Get(ino).data.size();
-  for (size_t page = first; page <= last + (ahead ? kReadAhead_pages : 0); page++) FillPage(ino, file, page);
+  const size_t last = (end - 1) / kKernelPage_bytes;
+  const size_t there = server_.Get(ino).data.size() / kKernelPage_bytes;  // whole pages
+  const size_t ahead = random_.OneIn(4) ? random_.Between(1, kLongestReadAhead_pages) : 0;
+  for (size_t page = first; page <= last || page < std::min(last + 1 + ahead, there); page++) FillPage(ino, file, page);
   std::memcpy(out.data(), &file.data[offset], end - offset);
   return end - offset;
 }

@@ -10,6 +10,8 @@ namespace {
 
 constexpr Time kSoftMount = 20 * kSecond;
 constexpr Time kLatest = 40 * kSecond;  // until a late effect
+constexpr Time kSoon = 2 * kSecond;
+constexpr Time kLongestHold = 60 * kSecond;
 constexpr int64_t kJump_ms = 10'000'000;
 constexpr uint64_t kDrift = 200;  // parts per thousand, both ways
 
@@ -96,21 +98,49 @@ void World::KillHost(Host& host) {
   }
 }
 
-void World::Hold(Host& host, Time duration, bool clock_stands) {
-  Say("host %d freezes for %.3f s", host.number(), static_cast<double>(duration) / kSecond);
+void World::Stop(Process& process) { scheduler().Stop(&process.actor); }
+
+void World::Continue(Process& process, Time since) {
+  if (process.dead()) return;
+  process.disturbed += scheduler().now() - since;
+  Say("process %d goes on", process.number);
+  scheduler().Continue(&process.actor);
+}
+
+void World::Freeze(Host& host, bool clock_stands) {
+  Say("host %d freezes", host.number());
   host.Freeze(clock_stands);
   for (Process& process : processes) {
-    if (process.host != &host || process.dead()) continue;
-    process.disturbed += duration;
-    scheduler().Stop(&process.actor);
+    if (process.host == &host && !process.dead()) Stop(process);
   }
-  scheduler().At(scheduler().now() + duration, [this, &host] {
-    host.Thaw();
-    Say("host %d thaws", host.number());
-    for (Process& process : processes) {
-      if (process.host == &host && !process.dead()) scheduler().Continue(&process.actor);
-    }
+}
+
+void World::Thaw(Host& host, Time since) {
+  host.Thaw();
+  Say("host %d thaws", host.number());
+  for (Process& process : processes) {
+    if (process.host == &host) Continue(process, since);
+  }
+}
+
+void World::HoldUntilProgress(const Fault& fault, std::function<void()> end) {
+  const uint64_t times = 1 + fault.detail / 3 % 4;
+  Hold& hold = holds_.emplace_back();
+  hold.end = std::move(end);
+  if (fault.detail % 3 == 0) hold.seals = counts.seals + 2 * times;
+  if (fault.detail % 3 == 1) hold.merges = counts.merges + times;
+  if (fault.detail % 3 == 2) hold.copyings = counts.copyings + times;
+  scheduler().At(scheduler().now() + kLongestHold, [&hold] {
+    if (hold.end) std::exchange(hold.end, nullptr)();
   });
+}
+
+void World::Progress() {
+  for (Hold& hold : holds_) {
+    if (!hold.end || counts.seals < hold.seals || counts.merges < hold.merges || counts.copyings < hold.copyings)
+      continue;
+    scheduler().At(scheduler().now(), std::exchange(hold.end, nullptr));
+  }
 }
 
 Verdict World::Entering(Process& process, Op op) {
@@ -132,6 +162,7 @@ void World::Happen(Process& process, const Fault& fault, Op op, Verdict* verdict
   counts.faults[static_cast<size_t>(fault.kind)]++;
   Say("fault %s at the next call (%s) of process %d, %.3f s", NameOf(fault.kind), NameOf(op), process.number,
       static_cast<double>(fault.duration) / kSecond);
+  const Time now = scheduler().now();
   verdict->detail = fault.detail;
   if (FailsCalls(fault.kind)) {
     troubled_until = std::max(troubled_until, scheduler().now() + std::max(fault.duration, kLatest));
@@ -143,12 +174,16 @@ void World::Happen(Process& process, const Fault& fault, Op op, Verdict* verdict
                      [this, &process] { Kill(process); });
       break;
     case FaultKind::kStopProcess:
-      process.disturbed += fault.duration;
-      scheduler().Stop(&process.actor);
-      scheduler().At(scheduler().now() + fault.duration, [this, &process] {
-        if (!process.dead()) scheduler().Continue(&process.actor);
-        Say("process %d goes on", process.number);
-      });
+      Stop(process);
+      scheduler().At(now + fault.duration, [this, &process, now] { Continue(process, now); });
+      break;
+    case FaultKind::kHold:
+      Stop(process);
+      HoldUntilProgress(fault, [this, &process, now] { Continue(process, now); });
+      break;
+    case FaultKind::kHoldHost:
+      Freeze(host, false);
+      HoldUntilProgress(fault, [this, &host, now] { Thaw(host, now); });
       break;
     case FaultKind::kStall:
       process.disturbed += fault.duration;
@@ -156,7 +191,8 @@ void World::Happen(Process& process, const Fault& fault, Op op, Verdict* verdict
       break;
     case FaultKind::kFreezeHost:
     case FaultKind::kFreezeClock:
-      Hold(host, fault.duration, fault.kind == FaultKind::kFreezeClock);
+      Freeze(host, fault.kind == FaultKind::kFreezeClock);
+      scheduler().At(now + fault.duration, [this, &host, now] { Thaw(host, now); });
       break;
     case FaultKind::kKillHost:
       scheduler().At(scheduler().now(), [this, &host] { KillHost(host); });
@@ -237,7 +273,8 @@ bool World::AwaitNetwork(Process& process) {
 
 void World::Later(std::function<void()> effect) {
   if (!effect || latency.OneIn(4)) return;
-  scheduler().At(scheduler().now() + latency.Magnitude(kMillisecond, kLatest), std::move(effect));
+  scheduler().At(scheduler().now() + latency.Magnitude(kMillisecond, latency.OneIn(2) ? kSoon : kLatest),
+                 std::move(effect));
 }
 
 void World::Note(const Process& process, Op op, const std::string& path, int code) {

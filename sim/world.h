@@ -45,6 +45,7 @@ struct Counts {
   std::array<uint64_t, kOps> calls = {};
   uint64_t seals = 0;
   uint64_t claims = 0;
+  uint64_t copyings = 0;  // of segments into the base, begun
   uint64_t merges = 0;
   uint64_t takeovers = 0;
   uint64_t detaches = 0;
@@ -65,7 +66,8 @@ class World {
   std::deque<Process> processes;
   std::vector<Fault> faults;
   bool faults_enabled = true;
-  Time troubled_until = -1;  // a call on a file may fail, or what failed may happen
+  Time troubled_until = -1;        // a call on a file may fail, or what failed may happen
+  uint64_t reopening = 6;          // one task in so many is followed by a new connection
   uint64_t autocheckpoint = 1000;  // frames: each connection's setting
   Counts counts;
   uint64_t calls = 0;
@@ -81,6 +83,8 @@ class World {
   void Close(Host& host, const OpenFile& file);
   // At the beginning of each call: counts it, and lets happen what is due.
   Verdict Entering(Process& process, Op op);
+  // Somebody has got on: ends the holds that waited for it. The counts say how far.
+  void Progress();
   // Lets the time of half a call pass.
   void Travel(Process& process, bool remote, Time extra);
   // Waits until the host has a network; false after the time that a soft mount has patience.
@@ -99,9 +103,22 @@ class World {
  private:
   void RemoveHidden(Host& host, Ino ino);
   void Happen(Process& process, const Fault& fault, Op op, Verdict* verdict);
-  void Hold(Host& host, Time duration, bool clock_stands);
+  void Stop(Process& process);
+  void Continue(Process& process, Time since);
+  void Freeze(Host& host, bool clock_stands);
+  void Thaw(Host& host, Time since);
+  void HoldUntilProgress(const Fault& fault, std::function<void()> end);
+
+  // What waits until as much has happened, or its time is over.
+  struct Hold {
+    uint64_t seals = 0;
+    uint64_t merges = 0;
+    uint64_t copyings = 0;
+    std::function<void()> end;  // null: it is over
+  };
 
   std::pair<uint64_t, uint64_t> details_;
+  std::deque<Hold> holds_;
 };
 
 }  // namespace sqlite_efs::sim

@@ -1,5 +1,8 @@
 #include "store/attach.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "base/uuid.h"
 #include "lease/embedded_lease_store.h"
 #include "lease/lease_text.h"
@@ -53,6 +56,18 @@ Status CreateDatabase(FileSystem& files, File& base, const Layout& layout, uint3
   EFS_RETURN_IF_ERROR(base.WriteAt(0, EmptyDatabasePage(page_size)));
   EFS_RETURN_IF_ERROR(base.Sync());
   return CreateLogDirectory(files, layout, page_size, before);
+}
+
+Status UndoBrokenCreation(File& base) {
+  std::vector<std::byte> content(kMaxPageSize);
+  EFS_ASSIGN_OR_RETURN(const size_t size, base.ReadAt(0, content));
+  content.resize(size);
+  const uint32_t page_size = size >= kDatabaseHeaderSize ? PageSizeOf(content) : 0;
+  if (size >= page_size) return {};
+  const std::vector<std::byte> page = EmptyDatabasePage(page_size);
+  if (!std::equal(content.begin(), content.end(), page.begin())) return {};
+  EFS_RETURN_IF_ERROR(base.Truncate(0));
+  return base.Sync();
 }
 
 Status CheckAttachable(FileSystem& files, const Layout& layout) {

@@ -24,6 +24,10 @@ Status CreateLogDirectory(FileSystem& files, const Layout& layout, uint32_t page
 Status CreateDatabase(FileSystem& files, File& base, const Layout& layout, uint32_t page_size,
                       const BeforeGoingLive& before);
 
+// Empties a file whose creation was broken off in the middle of its first page: there never was anything in it. The
+// caller must hold the lock on SQLite's locking bytes through this very descriptor.
+Status UndoBrokenCreation(File& base);
+
 // Refuses what cannot be made live: a file with several names, a journal beside it.
 Status CheckAttachable(FileSystem& files, const Layout& layout);
 

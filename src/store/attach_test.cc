@@ -137,6 +137,22 @@ std::string NameOf(const ::testing::TestParamInfo<Trouble>& info) {
 INSTANTIATE_TEST_SUITE_P(Troubles, AttachTroubleTest,
                          ::testing::Values(Trouble::kFails, Trouble::kReplyIsLost, Trouble::kDies), NameOf);
 
+TEST_F(AttachTest, A_creation_that_was_broken_off_in_its_first_page_is_undone_and_nothing_else_is) {
+  const std::vector<std::byte> page = EmptyDatabasePage(8 * kPageSize);
+  const std::string whole(reinterpret_cast<const char*>(page.data()), page.size());
+  std::string other = whole;
+  other[60] = 1;  // a user version: somebody has written to it
+  for (const auto& [content, is_undone] : {std::pair(whole.substr(0, 512), true),
+                                           {whole, false},
+                                           {other.substr(0, 512), false},
+                                           {whole.substr(0, 50), false}}) {
+    WriteWholeFile(layout_.base(), content);
+    const auto base = PosixFileSystem().Open(layout_.base(), OpenMode::kReadWrite);
+    ASSERT_TRUE(base.ok() && UndoBrokenCreation(**base).ok());
+    EXPECT_EQ(testing::ReadWholeFile(layout_.base()), is_undone ? "" : content);
+  }
+}
+
 TEST_F(AttachTest, What_is_live_already_stays_as_it_is) {
   MakeOrdinary();
   ASSERT_TRUE(GoLive(PosixFileSystem()).ok());

@@ -93,6 +93,7 @@ Status MakeLive(const Environment& environment, const Layout& layout, const char
   FileSystem& files = environment.files;
   EFS_RETURN_IF_ERROR(Recover(layout.base(), stock_vfs));
   EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> lock, LockRecovered(files, layout));
+  EFS_RETURN_IF_ERROR(UndoBrokenCreation(*lock));
   EFS_RETURN_IF_ERROR(SetWalMode(*lock));
   EFS_ASSIGN_OR_RETURN(const std::unique_ptr<BaseFile> base, BaseFile::Open(files, layout.base()));
   EFS_RETURN_IF_ERROR(StampBase(*lock, environment.clock, environment.merge.tick));

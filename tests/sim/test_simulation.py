@@ -30,7 +30,7 @@ def kept_seeds() -> list[str]:
 
 
 def test_no_history_breaks_a_promise() -> None:
-    histories = os.environ.get("EFS_SIM_HISTORIES", "4000")
+    histories = os.environ.get("EFS_SIM_HISTORIES", "20000")
     done = run("--histories", histories, "--jobs", os.cpu_count() or 1)
     assert done.returncode == 0, done.stdout + done.stderr
 
