@@ -18,6 +18,7 @@ constexpr Time kLongestReadPause = 20 * kSecond;
 constexpr int kMaxAttempts = 6;
 constexpr int kMaxFinalAttempts = 40;
 constexpr uint64_t kFewCommits = 20;
+constexpr uint64_t kFewFaults = 3;
 constexpr Time kLongestExtraPause = 5 * kSecond;
 constexpr size_t kMaxExtra = 60;
 constexpr int64_t kTxPerClient = 1'000'000;
@@ -137,7 +138,11 @@ bool Client::Open() {
   return false;
 }
 
-bool Client::NeedsMore() const { return checker_.commits < kFewCommits && extra_ < kMaxExtra; }
+bool Client::NeedsMore() const {
+  const World& world = *World::Present();
+  const bool eventful = world.faults_met >= std::min<uint64_t>(kFewFaults, world.faults.size());
+  return (checker_.commits < kFewCommits || !eventful) && extra_ < kMaxExtra;
+}
 
 void Client::Run(Process& process) {
   process_ = &process;

@@ -228,7 +228,7 @@ class History {
     report.unknown = checker_.unknown;
     report.counts = world_.counts;
     report.counts.takeovers += world_.service.takeovers;
-    for (const uint64_t count : world_.counts.faults) report.faults += count;
+    report.faults = world_.faults_met;
     report.clients = client_counts_;
     return report;
   }

@@ -160,6 +160,7 @@ Verdict World::Entering(Process& process, Op op) {
 void World::Happen(Process& process, const Fault& fault, Op op, Verdict* verdict) {
   Host& host = *process.host;
   counts.faults[static_cast<size_t>(fault.kind)]++;
+  faults_met++;
   Say("fault %s at the next call (%s) of process %d, %.3f s", NameOf(fault.kind), NameOf(op), process.number,
       static_cast<double>(fault.duration) / kSecond);
   const Time now = scheduler().now();

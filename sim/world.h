@@ -66,6 +66,7 @@ class World {
   std::deque<Process> processes;
   std::vector<Fault> faults;
   bool faults_enabled = true;
+  uint64_t faults_met = 0;
   Time troubled_until = -1;        // a call on a file may fail, or what failed may happen
   uint64_t reopening = 6;          // one task in so many is followed by a new connection
   uint64_t autocheckpoint = 1000;  // frames: each connection's setting
