@@ -18,7 +18,8 @@ int CodeOf(const Result<T>& result) {
   return static_cast<int>(result.status().code());
 }
 
-// The failure that a fault chooses for a call.
+// The failure that a fault's detail chooses for a call.
+inline constexpr uint64_t kIoErrorDetail = 1;
 Status Misfortune(Op op, const std::string& path, uint64_t detail);
 
 // One call of a process: it travels, has its effect, and its answer travels. `effect` returns a Status or Result; what
@@ -34,7 +35,7 @@ auto Call(Process& process, Op op, const std::string& path, bool remote, const E
   const bool arrived = !remote || world.AwaitNetwork(process);
   if (process.dead() || !arrived || verdict.outcome == Verdict::Outcome::kLate) {
     if (remote) world.Later(late());
-    return process.dead() ? Gone(path) : Misfortune(op, path, arrived ? verdict.detail : 0);
+    return process.dead() ? Gone(path) : Misfortune(op, path, kIoErrorDetail);  // "no space" comes from the server
   }
   if (verdict.outcome == Verdict::Outcome::kFails) return Misfortune(op, path, verdict.detail);
   auto result = effect(verdict);

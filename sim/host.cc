@@ -284,11 +284,7 @@ void Host::Send(Ino ino, Extent& extent) {
     if (error == 0) error = server_.BeginWrite(ino, end);
     data.change_after = server_.Get(ino).change;
     if (error != 0) {
-      // The client drops what it holds of a file that it could not write to.
-      written.error = error;
-      written.errors++;
-      has_lost_writes = true;
-      std::fill(written.valid.begin(), written.valid.end(), uint8_t{0});
+      Refused(ino, error);
       data.change_before = UINT64_MAX;
       Landed(ino, id);
       return;
@@ -308,13 +304,23 @@ void Host::Send(Ino ino, Extent& extent) {
       const Time at = std::max(written.last_landing, Scheduler::Get().now() + random_.Magnitude(kMicrosecond, quick));
       latest = std::max(latest, at);
       const Bytes part = Bytes(data.bytes).subspan(cuts[i] - data.offset, cuts[i + 1] - cuts[i]);
-      Do(at, [this, ino, id, left, offset = cuts[i], copy = std::vector<std::byte>(part.begin(), part.end())] {
-        server_.Land(ino, offset, copy);
+      Do(at, [this, ino, id, left, open = data.open, offset = cuts[i],
+              copy = std::vector<std::byte>(part.begin(), part.end())] {
+        server_.HasLostLock(open) ? Refused(ino, EIO) : server_.Land(ino, offset, copy);
         if (--*left == 0) Landed(ino, id);
       });
     }
     written.last_landing = latest;
   });
+}
+
+// The client drops what it holds of a file that it could not write to.
+void Host::Refused(Ino ino, int error) {
+  CachedFile& file = FileOf(ino);
+  file.error = error;
+  file.errors++;
+  has_lost_writes = true;
+  std::fill(file.valid.begin(), file.valid.end(), uint8_t{0});
 }
 
 void Host::Landed(Ino ino, uint32_t extent) {

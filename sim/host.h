@@ -135,6 +135,7 @@ class Host {
   void FillPage(Ino ino, CachedFile& file, size_t page);
   void Overlay(const Extent& extent, CachedFile& file, size_t page) const;
   void Send(Ino ino, Extent& extent);
+  void Refused(Ino ino, int error);
   void Landed(Ino ino, uint32_t extent);
   void RunDeferred();
   void Silence();

@@ -54,8 +54,15 @@ Status Recover(const std::string& path, const char* stock_vfs) {
   const StockConnection db(opened);
   if (rc != SQLITE_OK) return StockError(db.get(), rc, path);
   // Exclusive locking needs no shared memory, which a network file system does not have.
-  // BEGIN EXCLUSIVE finds other users, also those of this process, whose locks the system does not tell from our own.
-  for (const char* sql : {"PRAGMA locking_mode=EXCLUSIVE", "PRAGMA schema_version", "BEGIN EXCLUSIVE", "COMMIT"}) {
+  for (const char* sql : {"PRAGMA locking_mode=EXCLUSIVE", "PRAGMA schema_version"}) {
+    const Result<std::string> done = Run(db.get(), sql, path);
+    if (!done.ok()) return done.status();
+  }
+  // Of an empty file BEGIN would make a database.
+  EFS_ASSIGN_OR_RETURN(const std::string pages, Run(db.get(), "PRAGMA page_count", path));
+  if (pages == "0") return Status::Busy(path + " is empty: it is being created; try again");
+  // Finds other users, also those of this process, whose locks the system does not tell from our own.
+  for (const char* sql : {"BEGIN EXCLUSIVE", "COMMIT"}) {
     const Result<std::string> done = Run(db.get(), sql, path);
     if (!done.ok()) return done.status();
   }
