@@ -104,8 +104,8 @@ int Trace(const Arguments& arguments) {
 
 int Judge(const Arguments& arguments) {
   const auto begun = std::chrono::steady_clock::now();
-  const Verdicts verdicts = RunHistories(arguments.seed, arguments.histories, arguments.jobs, arguments.until_violation,
-                                         arguments.options);
+  const Verdicts verdicts =
+      RunHistories(arguments.seed, arguments.histories, arguments.jobs, arguments.until_violation, arguments.options);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
   PrintTable(verdicts.totals, took.count(), arguments.jobs);
   if (verdicts.violations.empty()) {
