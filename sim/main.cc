@@ -19,6 +19,7 @@ struct Arguments {
   std::vector<std::string> faults = {"all"};
   std::string without;
   bool trace = false;
+  bool until_violation = false;
   Options options;
 };
 
@@ -103,7 +104,8 @@ int Trace(const Arguments& arguments) {
 
 int Judge(const Arguments& arguments) {
   const auto begun = std::chrono::steady_clock::now();
-  const Verdicts verdicts = RunHistories(arguments.seed, arguments.histories, arguments.jobs, arguments.options);
+  const Verdicts verdicts =
+      RunHistories(arguments.seed, arguments.histories, arguments.jobs, arguments.until_violation, arguments.options);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
   PrintTable(verdicts.totals, took.count(), arguments.jobs);
   if (verdicts.violations.empty()) {
@@ -116,6 +118,7 @@ int Judge(const Arguments& arguments) {
   Plan plan;
   plan.seed = verdicts.violations.front().seed;
   std::printf("replay with: %s\n", Command(arguments, plan).c_str());
+  if (arguments.until_violation) return 1;
   const Plan reduced = Reduce(plan, arguments.options);
   std::printf("reduced (%s): %s\n", Try(reduced, arguments.options).c_str(), Command(arguments, reduced).c_str());
   return 1;
@@ -134,6 +137,8 @@ int Main(int argc, char** argv) {
   app.add_option("--faults", arguments.faults, "Which kinds may happen, or all, or none")->delimiter(',');
   app.add_option("--jobs", arguments.jobs, "Processes to run in")->check(CLI::Range(1, 256))->capture_default_str();
   app.add_option("--without", arguments.without, "With --trace: what to leave out, as a reduced history says");
+  app.add_flag("--until-violation", arguments.until_violation,
+               "Begins no further history once a promise was broken, and does not look for a smaller one");
   app.add_flag("--trace", arguments.trace, "Shows each call of the one history --seed");
   CLI11_PARSE(app, argc, argv);
   if (!ChooseFaults(arguments.faults, &arguments.options.kinds)) return 2;

@@ -6,10 +6,12 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <new>
 #include <string_view>
 
@@ -36,7 +38,7 @@ struct Job {
   };
   Totals totals;
   uint64_t next = 0;  // the seed that is run, or comes next
-  size_t found_count = 0;
+  std::atomic<size_t> found_count = 0;  // other jobs look at it
   std::array<Found, kMaxViolations> found;
 
   void Note(uint64_t seed, const std::string& what) {
@@ -57,8 +59,8 @@ T* Shared(size_t count) {
   return objects;
 }
 
-void RunJob(Job& job, uint64_t end, uint64_t step, const Options& options) {
-  while (job.next < end) {
+void RunJob(Job& job, uint64_t end, uint64_t step, const Options& options, const std::function<bool()>& enough) {
+  while (job.next < end && !enough()) {
     Plan plan;
     plan.seed = job.next;
     const Report report = RunHistory(plan, options);
@@ -120,14 +122,17 @@ void Totals::Add(const Totals& other) {
   fewest_faults = least_faults;
 }
 
-Verdicts RunHistories(uint64_t first, uint64_t histories, int jobs, const Options& options) {
+Verdicts RunHistories(uint64_t first, uint64_t histories, int jobs, bool until_violation, const Options& options) {
   Job* const shared = Shared<Job>(static_cast<size_t>(jobs));
+  const auto enough = [&] {
+    return until_violation && std::any_of(shared, shared + jobs, [](const Job& job) { return job.found_count > 0; });
+  };
   std::vector<pid_t> children(static_cast<size_t>(jobs));
   const uint64_t end = first + histories;
   const auto start = [&](size_t i) {
     children[i] = Fork();
     if (children[i] != 0) return;
-    RunJob(shared[i], end, static_cast<uint64_t>(jobs), options);
+    RunJob(shared[i], end, static_cast<uint64_t>(jobs), options, enough);
     std::fflush(stdout);
     ::_exit(0);
   };

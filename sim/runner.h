@@ -37,8 +37,8 @@ struct Verdicts {
 };
 
 // Runs `histories` seeds from `first` on in `jobs` child processes: a history that stops the program, as a failed
-// assertion does, is a violation as well.
-Verdicts RunHistories(uint64_t first, uint64_t histories, int jobs, const Options& options);
+// assertion does, is a violation as well. `until_violation`: none begins when one was found.
+Verdicts RunHistories(uint64_t first, uint64_t histories, int jobs, bool until_violation, const Options& options);
 
 // What a plan's history violates, run in a child process; empty: nothing.
 std::string Try(const Plan& plan, const Options& options);
