@@ -20,12 +20,12 @@ struct HttpHeader {
 struct HttpRequest {
   std::string method;  // "POST"
   std::string url;     // with http:// or https://
-  std::vector<HttpHeader> headers;
-  std::string body;
+  std::vector<HttpHeader> headers{};
+  std::string body{};
   // Signs the method, the path "/", the host, all headers above and the body; adds "Authorization", "X-Amz-Date" and,
   // with a session token, "X-Amz-Security-Token", which must not be among the headers above. The URL's path must be
   // "/".
-  std::optional<Signature> sign_with;
+  std::optional<Signature> sign_with{};
   // Never through a proxy of the environment: for addresses of the machine's own, whose answers are secrets.
   bool without_proxy = false;
 };
@@ -33,7 +33,7 @@ struct HttpRequest {
 struct HttpResponse {
   int status = 0;
   std::vector<HttpHeader> headers;  // in the order of the reply; of the last one, where "100 Continue" came before
-  std::string body;
+  std::string body{};
 
   // The value of the first header of that name, in any case of letters; null if there is none.
   const std::string* FindHeader(std::string_view name) const;
