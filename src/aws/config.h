@@ -14,6 +14,7 @@ struct AwsConfig {
   std::string region;  // "eu-west-1": allowed in a host name, checked
   std::string
       dynamodb_url;       // "https://dynamodb.eu-west-1.amazonaws.com/", or what was configured instead; ends with "/"
+  std::string sts_url;    // the same of the service that gives credentials for a web identity
   std::string ca_bundle;  // for NewCurlHttpClient(); empty: the system's
 };
 
@@ -23,9 +24,9 @@ struct AwsSettings {
   std::string dynamodb_url;
 };
 
-// Reads the environment and, only for what is then still open, the shared config and credentials files, as AWS's SDKs
-// do (docs/aws.md). Sends no request. kInvalid: no region, one that is no host label, an endpoint that is no URL, a
-// profile that is not there, or a file that cannot be understood; the message says where it was set and the remedy.
+// Reads the environment and the shared config and credentials files, as AWS's SDKs do (docs/aws.md). Sends no request.
+// kInvalid: no region, one that is no host label, an endpoint that is no URL of a host alone, a profile that is not
+// there, or a file that cannot be understood; the message says where it was set and the remedy.
 Result<AwsConfig> LoadAwsConfig(const AwsSettings& settings, const Variables& variables, FileSystem& files);
 
 }  // namespace sqlite_efs

@@ -17,6 +17,7 @@ struct CredentialsWorld {
   FileSystem* files = nullptr;
   HttpClient* http = nullptr;
   Clock* clock = nullptr;
+  std::string sts_url;  // AwsConfig::sts_url
 };
 
 // One place where credentials may be found. Called by one thread at a time.
@@ -24,13 +25,12 @@ class CredentialsSource {
  public:
   virtual ~CredentialsSource() = default;
 
-  // For messages: "the environment", "the container's endpoint".
-  virtual std::string name() const = 0;
-
-  // Fetches anew, in at most `limit`.
-  //   kNotFound     this place is not set up here: the next one is asked. The message says how that was seen, briefly;
+  // Fetches anew, in at most `limit`. A message says which place this is; and never a secret.
+  //   kNotFound     this place is not set up here: the next one is asked;
   //   kUnavailable  it is set up, but did not answer; another try may succeed;
-  //   any other     it is set up, but wrongly: the message says what is wrong and the remedy, and no secret.
+  //   kCantOpen     it is set up in a way that only the program's own source can follow (SSO, credential_process ...):
+  //                 that one is asked, if there is one, and no other;
+  //   any other     it is set up wrongly: what is wrong, and the remedy.
   virtual Result<Credentials> Fetch(Duration limit) = 0;
 };
 

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "aws/curl_http_client.h"
+#include "aws/url.h"
 
 namespace sqlite_efs {
 namespace {
@@ -17,9 +18,6 @@ constexpr size_t kMaxRequestBytes = 512 << 10;  // libcurl would begin a long on
 
 struct FreeList {
   void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-struct FreeUrl {
-  void operator()(CURLU* url) const { curl_url_cleanup(url); }
 };
 
 // The options of a request; remembers the first that libcurl refused.
@@ -74,33 +72,19 @@ curl_socket_t OnSocket(void* /*user*/, curlsocktype /*purpose*/, curl_sockaddr* 
   return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-std::string UrlPart(CURLU* url, CURLUPart part) {
-  char* text = nullptr;
-  if (curl_url_get(url, part, &text, 0) != CURLUE_OK) return "";
-  std::string copy(text);
-  curl_free(text);
-  return copy;
-}
-
 // Checks what libcurl would take its own way; returns host and port, for messages.
 Result<std::string> CheckUrl(const HttpRequest& request) {
-  const std::unique_ptr<CURLU, FreeUrl> url(curl_url());
-  if (url == nullptr || curl_url_set(url.get(), CURLUPART_URL, request.url.c_str(), 0) != CURLUE_OK) {
+  const std::optional<Url> url = ParseUrl(request.url);
+  if (!url)
     return Status::Invalid(
         "the URL of a service is malformed; it must be as in https://dynamodb.eu-west-1.amazonaws.com");
+  if (url->scheme != "http" && url->scheme != "https") {
+    return Status::Invalid("the URL of " + url->host_and_port() + " must begin with http:// or https://");
   }
-  const std::string scheme = UrlPart(url.get(), CURLUPART_SCHEME);
-  std::string host = UrlPart(url.get(), CURLUPART_HOST);
-  const std::string port = UrlPart(url.get(), CURLUPART_PORT);
-  if (!port.empty()) host += ":" + port;
-  if (scheme != "http" && scheme != "https") {
-    return Status::Invalid("the URL of " + host + " must begin with http:// or https://");
+  if (request.sign_with && (url->path != "/" || url->has_more)) {
+    return Status::Invalid("the URL of " + url->host_and_port() + " must have no path, no query and no user");
   }
-  if (request.sign_with &&
-      (UrlPart(url.get(), CURLUPART_PATH) != "/" || !UrlPart(url.get(), CURLUPART_QUERY).empty())) {
-    return Status::Invalid("the URL of " + host + " must have no path and no query");
-  }
-  return host;
+  return url->host_and_port();
 }
 
 bool IsHeader(const HttpHeader& header) {
