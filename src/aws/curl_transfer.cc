@@ -134,7 +134,7 @@ void SetSafety(Options& options, const Certificates& certificates, Duration limi
 
 void SetRequest(Options& options, const HttpRequest& request) {
   options.Set(CURLOPT_URL, request.url.c_str());
-  options.Set(CURLOPT_PATH_AS_IS, 1L);
+  if (!request.sign_with) options.Set(CURLOPT_PATH_AS_IS, 1L);  // later versions of libcurl take one or the other
   options.Set(CURLOPT_USERAGENT, "sqlite-efs/" SQLITE_EFS_VERSION);
   if (request.without_proxy) options.Set(CURLOPT_PROXY, "");
   if (request.method == "GET") {
