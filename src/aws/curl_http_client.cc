@@ -3,7 +3,7 @@
 #include <curl/curl.h>
 #include <unistd.h>
 
-#include <chrono>
+#include <condition_variable>
 #include <mutex>
 
 #include "aws/certificates.h"
@@ -43,17 +43,43 @@ class CurlHttpClient : public HttpClient {
       return Status::Invalid("this HTTP client was made before fork(); the child must make its own");
     }
     const Instant begin = SystemClock().Now();
-    const std::unique_lock lock(mutex_, std::max(limit, Duration::zero()));
-    if (!lock.owns_lock()) {
+    const Turn turn(*this, limit);
+    if (!turn.taken()) {
       return Status(StatusCode::kUnavailable,
                     "an earlier request took so long that there was no time left to send this");
     }
-    EFS_RETURN_IF_ERROR(SetUpLocked());
+    EFS_RETURN_IF_ERROR(SetUp());
     return Transfer(handle_, request, certificates_, limit - (SystemClock().Now() - begin));
   }
 
  private:
-  Status SetUpLocked() {
+  // The right to use handle_ and certificates_, for one thread at a time.
+  class Turn {
+   public:
+    Turn(CurlHttpClient& client, Duration limit) : client_(client) {
+      std::unique_lock lock(client_.mutex_);
+      taken_ = SystemClock().Wait(client_.changed_, lock, limit, [&] { return !client_.busy_; });
+      if (taken_) client_.busy_ = true;
+    }
+    ~Turn() {
+      if (!taken_) return;
+      {
+        const std::lock_guard lock(client_.mutex_);
+        client_.busy_ = false;
+      }
+      client_.changed_.notify_one();
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+    bool taken() const { return taken_; }
+
+   private:
+    CurlHttpClient& client_;
+    bool taken_;
+  };
+
+  Status SetUp() {
     if (handle_ != nullptr) return Status::Ok();
     EFS_RETURN_IF_ERROR(SetUpCurl());
     EFS_ASSIGN_OR_RETURN(certificates_, FindCertificates(ca_bundle_, PosixFileSystem()));
@@ -63,7 +89,9 @@ class CurlHttpClient : public HttpClient {
 
   const std::string ca_bundle_;
   const pid_t owner_ = ::getpid();
-  std::timed_mutex mutex_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool busy_ = false;
   Certificates certificates_;
   CURL* handle_ = nullptr;
 };

@@ -63,16 +63,23 @@ class DefaultCredentialsTest : public ::testing::Test {
   void SetInstance() {
     variables_.values.erase("AWS_EC2_METADATA_DISABLED");
     variables_.values["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = server_.url();
-    answers_["/latest/api/token"] = HttpServer::Reply(200, "t0ken");
-    answers_["/latest/meta-data/iam/security-credentials/"] = HttpServer::Reply(200, "the-role");
-    answers_["/latest/meta-data/iam/security-credentials/the-role"] = HttpServer::Reply(200, kJson);
+    Say("/latest/api/token", HttpServer::Reply(200, "t0ken"));
+    Say("/latest/meta-data/iam/security-credentials/", HttpServer::Reply(200, "the-role"));
+    Say("/latest/meta-data/iam/security-credentials/the-role", HttpServer::Reply(200, kJson));
+  }
+
+  void Say(const std::string& path, HttpServer::Answer answer) {
+    const std::lock_guard lock(mutex_);
+    answers_[path] = std::move(answer);
   }
 
   TempDirectory home_;
   TestVariables variables_;
+  std::mutex mutex_;  // the server answers on threads of its own
   std::map<std::string, HttpServer::Answer> answers_ = {{"/", HttpServer::Reply(200, kXml)},
                                                         {"/creds?a=b", HttpServer::Reply(200, kJson)}};
   HttpServer server_{[this](const HttpServer::Request& request) {
+    const std::lock_guard lock(mutex_);
     const auto found = answers_.find(request.path);
     return found != answers_.end() ? found->second : HttpServer::Reply(404, "not found");
   }};
@@ -156,17 +163,17 @@ TEST_F(DefaultCredentialsTest, Of_a_web_identity_in_a_profile) {
 
 TEST_F(DefaultCredentialsTest, A_web_identity_that_is_wrong_or_refused) {
   SetWebIdentity();
-  answers_["/"] = HttpServer::Reply(400, "<Error><Code>InvalidIdentityToken</Code><Message>t0ken</Message></Error>");
+  Say("/", HttpServer::Reply(400, "<Error><Code>InvalidIdentityToken</Code><Message>t0ken</Message></Error>"));
   ExpectError(StatusCode::kInvalid, "InvalidIdentityToken");
-  answers_["/"] = HttpServer::Reply(400, "<Error><Code>IDPCommunicationError</Code></Error>");
+  Say("/", HttpServer::Reply(400, "<Error><Code>IDPCommunicationError</Code></Error>"));
   ExpectError(StatusCode::kUnavailable, "IDPCommunicationError");
-  answers_["/"] = HttpServer::Reply(503, "t0ken");
+  Say("/", HttpServer::Reply(503, "t0ken"));
   ExpectError(StatusCode::kUnavailable, "503");
-  answers_["/"] = HttpServer::Reply(403, "t0ken");
+  Say("/", HttpServer::Reply(403, "t0ken"));
   ExpectError(StatusCode::kInvalid, "403");
-  answers_["/"] = HttpServer::Reply(200, "t0ken");
+  Say("/", HttpServer::Reply(200, "t0ken"));
   ExpectError(StatusCode::kInvalid, server_.url());
-  answers_["/"] = {"", HttpServer::Then::kClose};
+  Say("/", {"", HttpServer::Then::kClose});
   ExpectError(StatusCode::kUnavailable, "127.0.0.1");
   std::filesystem::remove(home_ / "token");
   ExpectError(StatusCode::kInvalid, home_ / "token");
@@ -194,13 +201,13 @@ TEST_F(DefaultCredentialsTest, Of_a_container) {
 
 TEST_F(DefaultCredentialsTest, A_container_endpoint_that_fails) {
   SetContainer();
-  answers_["/creds?a=b"] = HttpServer::Reply(500, "t0ken");
+  Say("/creds?a=b", HttpServer::Reply(500, "t0ken"));
   ExpectError(StatusCode::kUnavailable, "500");
-  answers_["/creds?a=b"] = HttpServer::Reply(429, "t0ken");
+  Say("/creds?a=b", HttpServer::Reply(429, "t0ken"));
   ExpectError(StatusCode::kUnavailable, "429");
-  answers_["/creds?a=b"] = HttpServer::Reply(403, "t0ken");
+  Say("/creds?a=b", HttpServer::Reply(403, "t0ken"));
   ExpectError(StatusCode::kInvalid, "403");
-  answers_["/creds?a=b"] = HttpServer::Reply(200, "t0ken");
+  Say("/creds?a=b", HttpServer::Reply(200, "t0ken"));
   ExpectError(StatusCode::kInvalid, "JSON");
 }
 
@@ -230,19 +237,19 @@ TEST_F(DefaultCredentialsTest, Of_the_instance) {
 TEST_F(DefaultCredentialsTest, An_instance_that_has_no_role_or_fails) {
   SetInstance();
   const std::string roles = "/latest/meta-data/iam/security-credentials/";
-  answers_[roles + "the-role"] = HttpServer::Reply(200, R"({"Code": "AssumeRoleUnauthorizedAccess"})");
+  Say(roles + "the-role", HttpServer::Reply(200, R"({"Code": "AssumeRoleUnauthorizedAccess"})"));
   ExpectError(StatusCode::kInvalid, "AssumeRoleUnauthorizedAccess");
-  answers_[roles + "the-role"] = HttpServer::Reply(500, "t0ken");
+  Say(roles + "the-role", HttpServer::Reply(500, "t0ken"));
   ExpectError(StatusCode::kUnavailable, "500");
-  answers_[roles] = HttpServer::Reply(200, "../../t0ken");
+  Say(roles, HttpServer::Reply(200, "../../t0ken"));
   ExpectError(StatusCode::kInvalid, "role");
-  answers_[roles] = {"", HttpServer::Then::kClose};
+  Say(roles, {"", HttpServer::Then::kClose});
   ExpectError(StatusCode::kUnavailable, "127.0.0.1");
-  answers_.erase(roles);
+  Say(roles, HttpServer::Reply(404, "not found"));
   ExpectError(StatusCode::kInvalid, "has no role");
-  answers_["/latest/api/token"] = HttpServer::Reply(403, "t0ken");
+  Say("/latest/api/token", HttpServer::Reply(403, "t0ken"));
   ExpectError(StatusCode::kInvalid, "403");
-  answers_["/latest/api/token"] = {"", HttpServer::Then::kClose};
+  Say("/latest/api/token", {"", HttpServer::Then::kClose});
   ExpectError(StatusCode::kInvalid, "hop limit");
   variables_.values["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = "nonsense";
   ExpectError(StatusCode::kInvalid, "AWS_EC2_METADATA_SERVICE_ENDPOINT");
@@ -252,9 +259,10 @@ TEST_F(DefaultCredentialsTest, The_order_is_botocores) {
   SetInstance();
   EXPECT_EQ(server_.requests().size(), 0U);
   SetContainer();
-  answers_["/creds?a=b"] = HttpServer::Reply(
-      200,
-      R"({"AccessKeyId": "container", "SecretAccessKey": "s", "Token": "t", "Expiration": "2999-01-02T03:04:05Z"})");
+  Say("/creds?a=b",
+      HttpServer::Reply(
+          200,
+          R"({"AccessKeyId": "container", "SecretAccessKey": "s", "Token": "t", "Expiration": "2999-01-02T03:04:05Z"})"));
   EXPECT_EQ(Key(), "container");
   WriteWholeFile(home_ / ".aws/credentials", "[default]\naws_access_key_id=profile\naws_secret_access_key=s3cret\n");
   EXPECT_EQ(Key(), "profile");
