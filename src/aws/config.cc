@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "aws/endpoints.h"
+#include "aws/libcurl.h"
 #include "aws/profile.h"
 #include "aws/shared_file.h"
 #include "aws/url.h"
@@ -99,6 +100,7 @@ Result<std::string> FindEndpoint(const std::string& service, const std::string& 
 }  // namespace
 
 Result<AwsConfig> LoadAwsConfig(const AwsSettings& given, const Variables& variables, FileSystem& files) {
+  EFS_RETURN_IF_ERROR(LoadLibCurl());
   EFS_ASSIGN_OR_RETURN(Profile profile, LoadProfile(variables, files));
   const Settings settings(variables, std::move(profile));
   AwsConfig config;

@@ -25,8 +25,8 @@ struct AwsSettings {
 };
 
 // Reads the environment and the shared config and credentials files, as AWS's SDKs do (docs/aws.md). Sends no request.
-// kInvalid: no region, one that is no host label, an endpoint that is no URL of a host alone, a profile that is not
-// there, or a file that cannot be understood; the message says where it was set and the remedy.
+// kInvalid: no libcurl, no region, one that is no host label, an endpoint that is no URL of a host alone, a profile
+// that is not there, or a file that cannot be understood; the message says where it was set and the remedy.
 Result<AwsConfig> LoadAwsConfig(const AwsSettings& settings, const Variables& variables, FileSystem& files);
 
 }  // namespace sqlite_efs

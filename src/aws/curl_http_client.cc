@@ -1,6 +1,5 @@
 #include "aws/curl_http_client.h"
 
-#include <curl/curl.h>
 #include <unistd.h>
 
 #include <condition_variable>
@@ -8,23 +7,11 @@
 
 #include "aws/certificates.h"
 #include "aws/curl_transfer.h"
+#include "aws/libcurl.h"
 #include "os/file_system.h"
 
 namespace sqlite_efs {
 namespace {
-
-// Sets libcurl up, once a process. It stays so: other users of libcurl in the process may not tell us when they end.
-Status SetUpCurl() {
-  static const CURLcode result = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (result != CURLE_OK) return Status::Invalid(std::string("libcurl cannot start: ") + curl_easy_strerror(result));
-  const curl_version_info_data& version = *curl_version_info(CURLVERSION_NOW);
-  // Without a thread for it, looking a host name up takes as long as it likes.
-  if ((version.features & CURL_VERSION_ASYNCHDNS) == 0 || (version.features & CURL_VERSION_SSL) == 0) {
-    return Status::Invalid(std::string("libcurl ") + version.version +
-                           " lacks asynchronous name resolution or TLS; install one that has both");
-  }
-  return Status::Ok();
-}
 
 class CurlHttpClient : public HttpClient {
  public:
@@ -34,7 +21,7 @@ class CurlHttpClient : public HttpClient {
 
   ~CurlHttpClient() override {
     // To clean up would say goodbye on connections that the parent goes on using.
-    if (handle_ != nullptr && ::getpid() == owner_) curl_easy_cleanup(handle_);
+    if (handle_ != nullptr && ::getpid() == owner_) Curl().easy_cleanup(handle_);
   }
 
   Result<HttpResponse> Send(const HttpRequest& request, Duration limit) override {
@@ -81,9 +68,9 @@ class CurlHttpClient : public HttpClient {
 
   Status SetUp() {
     if (handle_ != nullptr) return Status::Ok();
-    EFS_RETURN_IF_ERROR(SetUpCurl());
+    EFS_RETURN_IF_ERROR(LoadLibCurl());
     EFS_ASSIGN_OR_RETURN(certificates_, FindCertificates(ca_bundle_, PosixFileSystem()));
-    handle_ = curl_easy_init();
+    handle_ = Curl().easy_init();
     return handle_ != nullptr ? Status::Ok() : Status::Invalid("libcurl cannot start: no memory");
   }
 

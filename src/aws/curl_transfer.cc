@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "aws/curl_http_client.h"
+#include "aws/libcurl.h"
 #include "aws/url.h"
 
 namespace sqlite_efs {
@@ -17,17 +18,17 @@ namespace {
 constexpr size_t kMaxRequestBytes = 512 << 10;  // libcurl would begin a long one with "Expect", and sign that wrongly
 
 struct FreeList {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+  void operator()(curl_slist* list) const { Curl().slist_free_all(list); }
 };
 
 // The options of a request; remembers the first that libcurl refused.
 class Options {
  public:
-  explicit Options(CURL* handle) : handle_(handle) { curl_easy_reset(handle); }
+  explicit Options(CURL* handle) : handle_(handle) { Curl().easy_reset(handle); }
 
   template <typename T>
   void Set(CURLoption option, T value) {
-    const CURLcode code = curl_easy_setopt(handle_, option, value);
+    const CURLcode code = Curl().easy_setopt(handle_, option, value);
     if (first_failure_ == CURLE_OK) first_failure_ = code;
   }
   CURLcode first_failure() const { return first_failure_; }
@@ -107,7 +108,7 @@ Result<curl_slist*> MakeHeaders(const HttpRequest& request) {
                                  ? "the session token of the AWS credentials has characters that no token has"
                                  : "the HTTP header '" + header.name + "' is malformed");
     }
-    curl_slist* longer = curl_slist_append(list.get(), (header.name + ": " + header.value).c_str());
+    curl_slist* longer = Curl().slist_append(list.get(), (header.name + ": " + header.value).c_str());
     if (longer == nullptr) return Status::Invalid("no memory for a request");
     static_cast<void>(list.release());
     list.reset(longer);
@@ -161,7 +162,7 @@ bool IsPermanent(CURLcode code) {
 }
 
 Status Explain(CURLcode code, const std::string& host, const char* detail, bool too_long) {
-  std::string said = *detail != '\0' ? detail : curl_easy_strerror(code);
+  std::string said = *detail != '\0' ? detail : Curl().easy_strerror(code);
   if (too_long) said = "a reply longer than any that is expected";
   std::string message = host + ": " + said;
   switch (code) {
@@ -183,12 +184,12 @@ Status Explain(CURLcode code, const std::string& host, const char* detail, bool 
 HttpResponse TakeReply(CURL* handle, Arrival&& arrival) {
   HttpResponse response;
   long status = 0;
-  curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
+  Curl().easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
   response.status = static_cast<int>(status);
   // Bounded by kMaxReplyBytes.
   constexpr int kLastReply = -1;
   for (curl_header* header = nullptr;
-       (header = curl_easy_nextheader(handle, CURLH_HEADER, kLastReply, header)) != nullptr;) {
+       (header = Curl().easy_nextheader(handle, CURLH_HEADER, kLastReply, header)) != nullptr;) {
     response.headers.push_back({header->name, header->value});
   }
   response.body = std::move(arrival.body);
@@ -218,11 +219,11 @@ Result<HttpResponse> Transfer(CURL* handle, const HttpRequest& request, const Ce
   options.Set(CURLOPT_HEADERFUNCTION, &OnHeader);
   options.Set(CURLOPT_HEADERDATA, &arrival);
 
-  CURLcode code = options.first_failure() == CURLE_OK ? curl_easy_perform(handle) : options.first_failure();
+  CURLcode code = options.first_failure() == CURLE_OK ? Curl().easy_perform(handle) : options.first_failure();
   if (code == CURLE_OK && !arrival.head_complete) code = CURLE_GOT_NOTHING;
   Result<HttpResponse> result = code == CURLE_OK ? Result<HttpResponse>(TakeReply(handle, std::move(arrival)))
                                                  : Explain(code, host, detail.data(), arrival.too_long);
-  curl_easy_reset(handle);  // it must not point to what ends here, nor hold credentials longer than needed
+  Curl().easy_reset(handle);  // it must not point to what ends here, nor hold credentials longer than needed
   return result;
 }
 

@@ -9,7 +9,7 @@
 namespace sqlite_efs {
 
 // One request and its reply on `handle`, in at most `limit`: what HttpClient::Send() promises, but for threads and
-// fork(). Takes no setting of an earlier request over, only its connections.
+// fork(). libcurl is loaded. Takes no setting of an earlier request over, only its connections.
 Result<HttpResponse> Transfer(CURL* handle, const HttpRequest& request, const Certificates& certificates,
                               Duration limit);
 

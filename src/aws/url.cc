@@ -1,32 +1,33 @@
 #include "aws/url.h"
 
-#include <curl/curl.h>
-
 #include <algorithm>
 #include <array>
 #include <memory>
+
+#include "aws/libcurl.h"
 
 namespace sqlite_efs {
 namespace {
 
 struct FreeUrl {
-  void operator()(CURLU* url) const { curl_url_cleanup(url); }
+  void operator()(CURLU* url) const { Curl().url_cleanup(url); }
 };
 
 std::string Part(CURLU* url, CURLUPart part) {
   char* text = nullptr;
-  if (curl_url_get(url, part, &text, 0) != CURLUE_OK) return "";
+  if (Curl().url_get(url, part, &text, 0) != CURLUE_OK) return "";
   std::string copy(text);
-  curl_free(text);
+  Curl().free(text);
   return copy;
 }
 
 }  // namespace
 
 std::optional<Url> ParseUrl(const std::string& text) {
-  const std::unique_ptr<CURLU, FreeUrl> url(curl_url());
+  if (!LoadLibCurl().ok()) return std::nullopt;
+  const std::unique_ptr<CURLU, FreeUrl> url(Curl().url());
   if (url == nullptr || text.find('\0') != std::string::npos ||
-      curl_url_set(url.get(), CURLUPART_URL, text.c_str(), CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK) {
+      Curl().url_set(url.get(), CURLUPART_URL, text.c_str(), CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK) {
     return std::nullopt;
   }
   constexpr std::array kMore = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY, CURLUPART_FRAGMENT};

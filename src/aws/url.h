@@ -17,7 +17,7 @@ struct Url {
   std::string host_and_port() const { return port.empty() ? host : host + ":" + port; }
 };
 
-// Nothing if `text` is no URL.
+// Nothing if `text` is no URL, or if libcurl cannot be loaded (LoadLibCurl() says why).
 std::optional<Url> ParseUrl(const std::string& text);
 
 }  // namespace sqlite_efs
