@@ -188,6 +188,7 @@ TEST_F(CurlHttpClientTest, What_is_no_complete_reply_is_unavailable) {
       {"resets", {"", Then::kReset}},
       {"stops in the status line", {"HTTP/1.1 2", Then::kClose}},
       {"stops in the headers", {"HTTP/1.1 200 OK\r\nContent-Le", Then::kClose}},
+      {"stops after a header", {"HTTP/1.1 200 OK\r\nX: y\r\nContent-Le", Then::kClose}},
       {"falls silent in the headers", {"HTTP/1.1 200 OK\r\nContent-Le", Then::kWaitForTheEnd}},
       {"stops in the body", {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n1234", Then::kClose}},
       {"resets in the body", {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n1234", Then::kReset}},

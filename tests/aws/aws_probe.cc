@@ -1,5 +1,9 @@
 // What the tests in this folder ask the layer `aws` from outside: aws_probe config|credentials|send. The environment is
-// the process's own; "send" reads {"requests": [...], "ca_bundle": ""} from standard input. The answer is JSON.
+// the process's own; "send" reads {"requests": [...], "ca_bundle": "", "fork": false} from standard input. The answer
+// is JSON.
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -53,11 +57,24 @@ json SendOne(HttpClient& http, const json& asked) {
   return {{"status", response->status}, {"body", response->body}};
 }
 
+// A child of fork() that throws away what it inherited.
+void ForkAndForget(std::unique_ptr<HttpClient>& http) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    http.reset();
+    ::_exit(0);
+  }
+  ::waitpid(child, nullptr, 0);
+}
+
 json Send() {
   const json asked = json::parse(std::cin);
-  const auto http = NewCurlHttpClient(asked.at("ca_bundle"));
+  auto http = NewCurlHttpClient(asked.at("ca_bundle"));
   json answers = json::array();
-  for (const json& request : asked.at("requests")) answers.push_back(SendOne(*http, request));
+  for (const json& request : asked.at("requests")) {
+    answers.push_back(SendOne(*http, request));
+    if (asked.at("fork")) ForkAndForget(http);
+  }
   return answers;
 }
 

@@ -31,8 +31,9 @@ def request(url, method="POST", headers=None, body="{}", sign=None):
     return {"method": method, "url": url, "headers": headers or {}, "body": body, "sign": sign}
 
 
-def send(*requests, ca_bundle=""):
-    return probe("send", {}, {"requests": requests, "ca_bundle": str(ca_bundle)})
+def send(*requests, ca_bundle="", fork=False):
+    """The answers to these requests; `fork`: between them, children throw away the client that they inherit."""
+    return probe("send", {}, {"requests": requests, "ca_bundle": str(ca_bundle), "fork": fork})
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -42,6 +43,7 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.server.seen.append((self.command, self.path, self.headers.items(), body))
         status, text = self.server.answers.get((self.command, self.path), (404, ""))
+        self.server.before_answer(self)
         self.send_response(status)
         self.send_header("Content-Length", str(len(text.encode())))
         self.end_headers()
@@ -62,6 +64,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.answers = {("POST", "/"): (200, "fine")}
         self.seen = []
+        self.before_answer = lambda handler: None
         self.connections = 0
         self.tls = tls
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()

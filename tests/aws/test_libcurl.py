@@ -30,7 +30,7 @@ def another(folder):
 def test_one_that_cannot_be_used_is_said(tmp_path, make):
     make(tmp_path)
     environment = {**REGION, "LD_LIBRARY_PATH": str(tmp_path)}
-    asked = {"requests": [request("http://127.0.0.1:1/")], "ca_bundle": ""}
+    asked = {"requests": [request("http://127.0.0.1:1/")], "ca_bundle": "", "fork": False}
     for answer in (probe("config", environment), probe("credentials", environment), *probe("send", environment, asked)):
         assert answer["error"] == "invalid"
         assert "libcurl" in answer["message"] and "7.88" in answer["message"]

@@ -60,6 +60,26 @@ def test_a_certificate_of_the_bundle_is_trusted_and_the_connection_is_kept(tls_s
     assert tls_server.connections == 1
 
 
+def test_a_child_of_fork_does_not_end_its_parents_connection(tls_server, certificates):
+    pem, _ = certificates["good"]
+    assert send(*[request(tls_server.url)] * 3, ca_bundle=pem, fork=True) == [{"status": 200, "body": "fine"}] * 3
+    assert tls_server.connections == 1
+
+
+def test_the_bundle_is_read_once(tls_server, certificates, tmp_path):
+    """Reading the system's takes 20 ms and more; so a second connection must do without."""
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_bytes(certificates["good"][0].read_bytes())
+
+    def take_away(handler):
+        bundle.unlink(missing_ok=True)
+        handler.close_connection = True
+
+    tls_server.before_answer = take_away
+    assert send(*[request(tls_server.url)] * 2, ca_bundle=bundle) == [{"status": 200, "body": "fine"}] * 2
+    assert tls_server.connections == 2
+
+
 def test_a_certificate_in_a_folder_is_trusted(tls_server, certificates, tmp_path):
     pem, _ = certificates["good"]
     (tmp_path / "good.pem").write_text(pem.read_text())
