@@ -255,6 +255,16 @@ TEST_F(DefaultCredentialsTest, An_instance_that_has_no_role_or_fails) {
   ExpectError(StatusCode::kInvalid, "AWS_EC2_METADATA_SERVICE_ENDPOINT");
 }
 
+TEST_F(DefaultCredentialsTest, Too_little_time_is_not_taken_for_an_instance_without_metadata) {
+  SetInstance();
+  Say("/latest/api/token", {"", HttpServer::Then::kWaitForTheEnd});
+  const CredentialsWorld world{variables_.Get(), &PosixFileSystem(), http_.get(), &SystemClock(), server_.url()};
+  for (const Duration limit : {Duration(0s), Duration(50ms)}) {
+    const Status status = NewDefaultCredentials(world)->Get(limit).status();
+    EXPECT_TRUE(status.Is(StatusCode::kUnavailable)) << status.message();
+  }
+}
+
 TEST_F(DefaultCredentialsTest, The_order_is_botocores) {
   SetInstance();
   EXPECT_EQ(server_.requests().size(), 0U);

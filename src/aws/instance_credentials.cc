@@ -37,10 +37,13 @@ class InstanceCredentials : public CredentialsSource {
                                 .url = base + "latest/api/token",
                                 .headers = {{"X-aws-ec2-metadata-token-ttl-seconds", kTokenSeconds}},
                                 .without_proxy = true};
-    const Result<HttpResponse> token = world_.http->Send(ask_token, std::min(kMaxAnswer, end - world_.clock->Now()));
+    const Duration left = end - world_.clock->Now();
+    const Result<HttpResponse> token = world_.http->Send(ask_token, std::min(kMaxAnswer, left));
     if (!token.ok()) {
-      return Status(StatusCode::kNotFound, "no EC2 instance metadata (" + token.status().message() +
-                                               "; from a container, the instance's metadata hop limit must be 2)");
+      // Only silence for long enough tells that nobody is there.
+      return Status(left < kMaxAnswer ? StatusCode::kUnavailable : StatusCode::kNotFound,
+                    "no EC2 instance metadata (" + token.status().message() +
+                        "; from a container, the instance's metadata hop limit must be 2)");
     }
     if (token->status != 200) return Refusal("its token", *token);
 
