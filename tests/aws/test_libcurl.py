@@ -4,7 +4,7 @@ import ctypes.util
 from pathlib import Path
 
 import pytest
-from conftest import probe, request
+from aws_support import probe, request
 from support import run_python
 
 LOCAL = """

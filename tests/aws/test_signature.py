@@ -3,10 +3,10 @@
 import re
 
 import pytest
+from aws_support import request, send
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from conftest import request, send
 
 KEYS = {"access_key": "AKIDEXAMPLE", "secret_key": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "token": ""}
 TOKEN = "FwoGZXIvYXdzEPP//////////wEaDBq+x/1Yz==" * 20

@@ -8,7 +8,7 @@ import warnings
 from contextlib import closing
 
 import pytest
-from conftest import Server, request, send
+from aws_support import Server, request, send
 
 
 def make_certificate(folder, name, subject):

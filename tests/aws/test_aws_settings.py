@@ -7,8 +7,8 @@ import os
 import botocore.awsrequest
 import botocore.session
 import pytest
+from aws_support import probe
 from botocore.exceptions import BotoCoreError
-from conftest import probe
 
 STS_REPLY = (
     '<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
