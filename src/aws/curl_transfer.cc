@@ -1,0 +1,230 @@
+#include "aws/curl_transfer.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <chrono>
+#include <memory>
+
+#include "aws/curl_http_client.h"
+#include "aws/libcurl.h"
+#include "aws/url.h"
+
+namespace sqlite_efs {
+namespace {
+
+constexpr size_t kMaxRequestBytes = 512 << 10;  // libcurl would begin a long one with "Expect", and sign that wrongly
+
+struct FreeList {
+  void operator()(curl_slist* list) const { Curl().slist_free_all(list); }
+};
+
+// The options of a request; remembers the first that libcurl refused.
+class Options {
+ public:
+  explicit Options(CURL* handle) : handle_(handle) { Curl().easy_reset(handle); }
+
+  template <typename T>
+  void Set(CURLoption option, T value) {
+    const CURLcode code = Curl().easy_setopt(handle_, option, value);
+    if (first_failure_ == CURLE_OK) first_failure_ = code;
+  }
+  CURLcode first_failure() const { return first_failure_; }
+
+ private:
+  CURL* handle_;
+  CURLcode first_failure_ = CURLE_OK;
+};
+
+// What arrives of the reply; stops the transfer when it is too long.
+struct Arrival {
+  std::string body;
+  size_t bytes = 0;
+  bool too_long = false;
+  bool head_complete = false;  // libcurl takes a head that breaks off for a reply
+
+  bool Count(size_t more) {
+    bytes += more;
+    too_long = bytes > kMaxReplyBytes;
+    return !too_long;
+  }
+};
+
+size_t OnBody(char* data, size_t size, size_t count, void* user) {
+  auto* arrival = static_cast<Arrival*>(user);
+  if (!arrival->Count(size * count)) return 0;
+  arrival->body.append(data, size * count);
+  return size * count;
+}
+
+size_t OnHeader(char* data, size_t size, size_t count, void* user) {
+  auto* arrival = static_cast<Arrival*>(user);
+  if (!arrival->Count(size * count)) return 0;
+  const std::string_view line(data, size * count);
+  if (line == "\r\n" || line == "\n") arrival->head_complete = true;
+  if (line.starts_with("HTTP/")) arrival->head_complete = false;
+  return size * count;
+}
+
+// A program that the process starts must not hold the connection open.
+curl_socket_t OnSocket(void* /*user*/, curlsocktype /*purpose*/, curl_sockaddr* address) {
+  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+// Checks what libcurl would take its own way; returns host and port, for messages.
+Result<std::string> CheckUrl(const HttpRequest& request) {
+  const std::optional<Url> url = ParseUrl(request.url);
+  if (!url)
+    return Status::Invalid(
+        "the URL of a service is malformed; it must be as in https://dynamodb.eu-west-1.amazonaws.com");
+  if (url->scheme != "http" && url->scheme != "https") {
+    return Status::Invalid("the URL of " + url->host_and_port() + " must begin with http:// or https://");
+  }
+  if (request.sign_with && (url->path != "/" || url->has_more)) {
+    return Status::Invalid("the URL of " + url->host_and_port() + " must have no path, no query and no user");
+  }
+  return url->host_and_port();
+}
+
+bool IsHeader(const HttpHeader& header) {
+  const auto in_name = [](unsigned char c) { return c > ' ' && c < 0x7F && c != ':' && c != ';'; };
+  const auto in_value = [](unsigned char c) { return c >= ' ' && c != 0x7F; };
+  return !header.name.empty() && std::ranges::all_of(header.name, in_name) && !header.value.empty() &&
+         header.value.front() != ' ' && header.value.back() != ' ' && std::ranges::all_of(header.value, in_value);
+}
+
+// All headers of `request`, to be freed by the caller; kInvalid for one that would be sent as something else.
+Result<curl_slist*> MakeHeaders(const HttpRequest& request) {
+  std::vector<HttpHeader> headers = request.headers;
+  if (request.sign_with && !request.sign_with->credentials.session_token.empty()) {
+    headers.push_back({"X-Amz-Security-Token", request.sign_with->credentials.session_token});
+  }
+  std::unique_ptr<curl_slist, FreeList> list;
+  for (const HttpHeader& header : headers) {
+    if (!IsHeader(header)) {
+      return Status::Invalid(header.name == "X-Amz-Security-Token"
+                                 ? "the session token of the AWS credentials has characters that no token has"
+                                 : "the HTTP header '" + header.name + "' is malformed");
+    }
+    curl_slist* longer = Curl().slist_append(list.get(), (header.name + ": " + header.value).c_str());
+    if (longer == nullptr) return Status::Invalid("no memory for a request");
+    static_cast<void>(list.release());
+    list.reset(longer);
+  }
+  return list.release();
+}
+
+void SetSafety(Options& options, const Certificates& certificates, Duration limit) {
+  const auto limit_ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
+  options.Set(CURLOPT_TIMEOUT_MS, std::max<long>(1, limit_ms));  // all of it: name, connection, reply
+  options.Set(CURLOPT_NOSIGNAL, 1L);
+  options.Set(CURLOPT_QUICK_EXIT, 1L);  // else the end of a slow look-up of the host name is waited for
+  options.Set(CURLOPT_PROTOCOLS_STR, "http,https");
+  options.Set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  options.Set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  options.Set(CURLOPT_OPENSOCKETFUNCTION, &OnSocket);
+  // Both, or libcurl adds its own place to ours, and what it has read is not kept for the next connection.
+  if (!certificates.bundle.empty() || !certificates.folder.empty()) {
+    const auto or_none = [](const std::string& path) { return path.empty() ? nullptr : path.c_str(); };
+    options.Set(CURLOPT_CAINFO, or_none(certificates.bundle));
+    options.Set(CURLOPT_CAPATH, or_none(certificates.folder));
+  }
+}
+
+void SetRequest(Options& options, const HttpRequest& request) {
+  options.Set(CURLOPT_URL, request.url.c_str());
+  if (!request.sign_with) options.Set(CURLOPT_PATH_AS_IS, 1L);  // later versions of libcurl take one or the other
+  options.Set(CURLOPT_USERAGENT, "sqlite-efs/" SQLITE_EFS_VERSION);
+  if (request.without_proxy) options.Set(CURLOPT_PROXY, "");
+  if (request.method == "GET") {
+    options.Set(CURLOPT_HTTPGET, 1L);
+    return;
+  }
+  options.Set(CURLOPT_POSTFIELDSIZE, static_cast<long>(request.body.size()));
+  options.Set(CURLOPT_POSTFIELDS, request.body.c_str());
+  options.Set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
+}
+
+void SetSignature(Options& options, const Signature& signature) {
+  options.Set(CURLOPT_AWS_SIGV4, ("aws:amz:" + signature.region + ":" + signature.service).c_str());
+  options.Set(CURLOPT_USERNAME, signature.credentials.access_key_id.c_str());
+  options.Set(CURLOPT_PASSWORD, signature.credentials.secret_access_key.c_str());
+}
+
+// Whether the request was not sent, and sending it again as it is is no use.
+bool IsPermanent(CURLcode code) {
+  constexpr std::array kPermanent = {
+      CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_URL_MALFORMAT, CURLE_BAD_FUNCTION_ARGUMENT,
+      CURLE_UNKNOWN_OPTION,           CURLE_NOT_BUILT_IN,       CURLE_FAILED_INIT};
+  return std::ranges::find(kPermanent, code) != kPermanent.end();
+}
+
+Status Explain(CURLcode code, const std::string& host, const char* detail, bool too_long) {
+  std::string said = *detail != '\0' ? detail : Curl().easy_strerror(code);
+  if (too_long) said = "a reply longer than any that is expected";
+  std::string message = host + ": " + said;
+  switch (code) {
+    case CURLE_PEER_FAILED_VERIFICATION:
+      message += "; if a proxy or a private service answers there, name its certificates with AWS_CA_BUNDLE";
+      break;
+    case CURLE_SSL_CACERT_BADFILE:
+      message += "; see AWS_CA_BUNDLE, or install the system's certificates (ca-certificates)";
+      break;
+    case CURLE_COULDNT_RESOLVE_HOST:
+      message += "; is the region right, and is there a network?";
+      break;
+    default:
+      break;
+  }
+  return {IsPermanent(code) ? StatusCode::kInvalid : StatusCode::kUnavailable, std::move(message)};
+}
+
+HttpResponse TakeReply(CURL* handle, Arrival&& arrival) {
+  HttpResponse response;
+  long status = 0;
+  Curl().easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
+  response.status = static_cast<int>(status);
+  // Bounded by kMaxReplyBytes.
+  constexpr int kLastReply = -1;
+  for (curl_header* header = nullptr;
+       (header = Curl().easy_nextheader(handle, CURLH_HEADER, kLastReply, header)) != nullptr;) {
+    response.headers.push_back({header->name, header->value});
+  }
+  response.body = std::move(arrival.body);
+  return response;
+}
+
+}  // namespace
+
+Result<HttpResponse> Transfer(CURL* handle, const HttpRequest& request, const Certificates& certificates,
+                              Duration limit) {
+  EFS_ASSIGN_OR_RETURN(const std::string host, CheckUrl(request));
+  if (limit <= Duration::zero()) return Status(StatusCode::kUnavailable, host + ": no time left to send a request");
+  if (request.body.size() > kMaxRequestBytes) return Status::Invalid(host + ": a request that is too long to send");
+  EFS_ASSIGN_OR_RETURN(curl_slist* const headers, MakeHeaders(request));
+  const std::unique_ptr<curl_slist, FreeList> owner(headers);
+
+  std::array<char, CURL_ERROR_SIZE> detail{};
+  Arrival arrival;
+  Options options(handle);
+  SetSafety(options, certificates, limit);
+  SetRequest(options, request);
+  if (request.sign_with) SetSignature(options, *request.sign_with);
+  options.Set(CURLOPT_HTTPHEADER, headers);
+  options.Set(CURLOPT_ERRORBUFFER, detail.data());
+  options.Set(CURLOPT_WRITEFUNCTION, &OnBody);
+  options.Set(CURLOPT_WRITEDATA, &arrival);
+  options.Set(CURLOPT_HEADERFUNCTION, &OnHeader);
+  options.Set(CURLOPT_HEADERDATA, &arrival);
+
+  CURLcode code = options.first_failure() == CURLE_OK ? Curl().easy_perform(handle) : options.first_failure();
+  if (code == CURLE_OK && !arrival.head_complete) code = CURLE_GOT_NOTHING;
+  Result<HttpResponse> result = code == CURLE_OK ? Result<HttpResponse>(TakeReply(handle, std::move(arrival)))
+                                                 : Explain(code, host, detail.data(), arrival.too_long);
+  Curl().easy_reset(handle);  // it must not point to what ends here, nor hold credentials longer than needed
+  return result;
+}
+
+}  // namespace sqlite_efs

@@ -1,0 +1,16 @@
+#ifndef SQLITE_EFS_AWS_TIMESTAMP_H_
+#define SQLITE_EFS_AWS_TIMESTAMP_H_
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace sqlite_efs {
+
+// Milliseconds since 1970 of a time as AWS writes it: "2026-01-02T03:04:05Z", perhaps with a fraction of the second, or
+// an offset ("+00:00") in place of the Z. Nothing if `text` is no such time.
+std::optional<int64_t> ParseTimestamp_ms(std::string_view text);
+
+}  // namespace sqlite_efs
+
+#endif  // SQLITE_EFS_AWS_TIMESTAMP_H_
