@@ -227,7 +227,7 @@ class History {
     report.commits = checker_.commits;
     report.unknown = checker_.unknown;
     report.counts = world_.counts;
-    report.counts.takeovers += world_.service.takeovers;
+    report.counts.takeovers += world_.service.table.takeovers;
     report.faults = world_.faults_met;
     report.clients = client_counts_;
     return report;

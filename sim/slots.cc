@@ -21,7 +21,7 @@ struct Slot {
   Environment environment{
       files, clock, [this]() -> std::unique_ptr<Alarm> { return NewSimAlarm(*process); },
       [this](const Layout& layout, const Layout& prepared, uint32_t permissions) -> std::unique_ptr<LeaseStore> {
-        if (settings.service_lease) return NewServiceLeaseStore(*process);
+        if (settings.service_lease) return NewServiceLeaseStore(*process, clock);
         return std::make_unique<EmbeddedLeaseStore>(files, layout.lease(), permissions, prepared.lease());
       }};
 };

@@ -14,8 +14,8 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 // An attempt at an embedded store costs some system calls, one at a service a round trip and money.
-constexpr PaceLimits kPaceOfFiles = {microseconds(200), milliseconds(4), milliseconds(1), 0};
-constexpr PaceLimits kPaceOfService = {milliseconds(10), milliseconds(200), milliseconds(20), 0};
+constexpr PaceLimits kPaceOfFiles = {microseconds(200), milliseconds(4), milliseconds(1), milliseconds(1), 0};
+constexpr PaceLimits kPaceOfService = {milliseconds(10), milliseconds(200), milliseconds(20), milliseconds(100), 0};
 
 // How long a request may take: the shortest also bounds how much longer than its deadline an Acquire() may take, twice.
 constexpr Duration kShortestRequest = milliseconds(200);
@@ -37,8 +37,10 @@ constexpr int kRenewalsInNeed = 12;
 // An idle lease is kept for this long where taking it costs a round trip: the next write of a request follows within
 // some statements, and who waits polls less often than that.
 constexpr Duration kDefaultLinger = milliseconds(50);
-// One whose process keeps on writing is given back after this, for others to have their turn.
-constexpr Duration kLongestLinger = milliseconds(500);
+// One whose process keeps on writing is given back after this, for others to have their turn; and sooner if others
+// were waiting when it was taken, so that eight writers each have a turn within a second.
+constexpr Duration kLongestLinger = milliseconds(300);
+constexpr Duration kLongestLingerInTurn = milliseconds(80);
 
 int64_t InMilliseconds(Duration duration) { return duration / milliseconds(1); }
 
@@ -67,7 +69,8 @@ bool Lease::held() const { return phase_ == Phase::kHeld && clock_.Now() < Insta
 Duration Lease::Linger() const {
   if (!held()) return Duration::zero();
   const Duration wanted = options_.linger.value_or(store_->expires() ? kDefaultLinger : Duration::zero());
-  return std::clamp(std::max(kLongestLinger, wanted) - (clock_.Now() - begun_), Duration::zero(), wanted);
+  const Duration longest = others_wait_ ? kLongestLingerInTurn : std::max(kLongestLinger, wanted);
+  return std::clamp(longest - (clock_.Now() - begun_), Duration::zero(), wanted);
 }
 
 // The release that the record speaks of, if it is of this database and went to this store.
@@ -99,16 +102,18 @@ Result<std::optional<CleanRelease>> Lease::Acquire(Instant deadline) {
     if (!reply.ok() && !reply.status().Is(StatusCode::kUnavailable)) return GiveUp(attempts, reply.status());
     if (reply.ok() && reply->acquired) {
       Begin(attempts.wanted, attempts.sent);
+      others_wait_ = reply->others_wait;
       return ReleaseIn(reply->record);
     }
-    std::optional<Duration> until_takeover;
+    Pace::Prospect prospect;
+    if (reply.ok()) prospect = {reply->next, reply->turn_in, std::nullopt};
     if (reply.ok() && reply->record && store_->expires()) {
       // An earlier request of ours was carried out, though its reply was lost. What it replaced is not known.
       if (reply->record->lock_id == attempts.wanted.lock_id && Recover(attempts)) return std::optional<CleanRelease>();
       if (memory_->Saw(*reply->record, clock_.Now())) pace.Restart();
-      until_takeover = UntilTakeover(*reply->record);
+      prospect.until_takeover = UntilTakeover(*reply->record);
     }
-    const std::optional<Duration> wait = pace.Next(clock_.Now(), reply.ok() && reply->next, until_takeover);
+    const std::optional<Duration> wait = pace.Next(clock_.Now(), prospect);
     if (!wait) return GiveUp(attempts, Locked(attempts));
     clock_.Sleep(*wait);
   }
@@ -125,7 +130,9 @@ Result<AcquireReply> Lease::TryOnce(Attempts* attempts, Instant deadline) {
     wanted.expires_at_ms = wanted.since_ms + wanted.lease_ms;
   }
   const Duration limit = std::clamp(deadline - attempts->sent, kShortestRequest, kLongestRequest);
-  Result<AcquireReply> reply = store_->TryAcquire(wanted, PresentTakeover(), limit);
+  Takeover takeover = PresentTakeover();
+  takeover.is_last_attempt = attempts->sent >= deadline;
+  Result<AcquireReply> reply = store_->TryAcquire(wanted, takeover, limit);
   attempts->failure = reply.status();
   if (reply.ok()) attempts->holder = reply->record;
   if (reply.status().Is(StatusCode::kUnavailable)) attempts->unknown = true;
@@ -177,6 +184,7 @@ void Lease::Begin(const LeaseRecord& record, Instant sent) {
   const std::lock_guard lock(mutex_);
   record_ = record;
   begun_ = clock_.Now();
+  others_wait_ = false;
   good_until_ = store_->expires() ? (sent + options_.expiration).nanoseconds : INT64_MAX;
   phase_ = Phase::kHeld;
   if (store_->expires()) SetHeartbeat(sent + options_.expiration / kRenewals);

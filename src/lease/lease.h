@@ -16,6 +16,8 @@
 namespace sqlite_efs {
 
 struct LeaseOptions {
+  // The DynamoDB table with the lease; empty: the embedded lease.
+  std::string dynamodb_table = {};
   // For stores whose records expire: how long one is good if it is not renewed, and how many attempts are made while
   // the record stays the same (a store that does not expire is asked until the deadline).
   Duration expiration = std::chrono::seconds(10);
@@ -97,10 +99,11 @@ class Lease {
   const LeaseOptions options_;
   const std::shared_ptr<LeaseMemory> memory_;
   const std::string path_;
-  Instant begun_;       // of the tenure
-  std::mutex mutex_;    // held during each call of the store
-  LeaseRecord record_;  // ours; guarded by mutex_
-  Instant next_beat_;   // guarded by mutex_
+  Instant begun_;             // of the tenure
+  bool others_wait_ = false;  // for its end, when it began
+  std::mutex mutex_;          // held during each call of the store
+  LeaseRecord record_;        // ours; guarded by mutex_
+  Instant next_beat_;         // guarded by mutex_
   std::atomic<Phase> phase_{Phase::kNone};
   std::atomic<int64_t> good_until_{INT64_MAX};  // Instant, by our own clock; it changes under mutex_
   std::unique_ptr<Alarm> heartbeat_;            // last: its action must not outlive the rest

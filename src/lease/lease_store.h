@@ -16,12 +16,15 @@ struct Takeover {
   int64_t expired_before_ms = 0;   // one whose expires_at_ms is not 0 and less than this
   std::string unchanged_lock_id;   // one of this attempt ("": none) and version: its holder has not renewed it for a
   uint64_t unchanged_version = 0;  // whole lease by the caller's own clock
+  bool is_last_attempt = false;    // the caller will not come again, and needs no place in the queue
 };
 
 // What an attempt to take the lease showed.
 struct AcquireReply {
   bool acquired = false;
   bool next = false;  // refused, but the caller is the next in turn, until it is served or calls StopWaiting()
+  Duration turn_in = Duration::zero();  // refused: the caller's turn does not come before that
+  bool others_wait = false;             // acquired, and others are known to wait for the end of the tenure
   std::optional<LeaseRecord> record;  // acquired: the record that was replaced; refused: the present holder's, if known
 };
 

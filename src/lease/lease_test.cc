@@ -581,10 +581,20 @@ TEST_F(LeaseTest, An_idle_lease_is_kept_for_a_moment_but_not_for_ever) {
   EXPECT_EQ(lease->Linger(), Duration::zero()) << "there is none";
   ASSERT_TRUE(Take(host_, *lease).ok());
   EXPECT_EQ(lease->Linger(), milliseconds(50));
-  host_.clock.Move(milliseconds(480));
+  host_.clock.Move(milliseconds(280));
   EXPECT_EQ(lease->Linger(), milliseconds(20));
   host_.clock.Move(milliseconds(20));
   EXPECT_EQ(lease->Linger(), Duration::zero()) << "others have their turn";
+}
+
+TEST_F(LeaseTest, It_is_kept_for_less_long_where_others_wait) {
+  item_.others_wait = true;
+  const auto lease = host_.NewLease();
+  ASSERT_TRUE(Take(host_, *lease).ok());
+  host_.clock.Move(milliseconds(40));
+  EXPECT_EQ(lease->Linger(), milliseconds(40));
+  host_.clock.Move(milliseconds(40));
+  EXPECT_EQ(lease->Linger(), Duration::zero());
 }
 
 TEST_F(LeaseTest, How_long_it_is_kept_may_be_said) {

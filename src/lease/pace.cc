@@ -8,6 +8,8 @@ namespace {
 // Of a holder that may be replaced at once: the store decides by its own view of the record.
 constexpr Duration kShortestWait = std::chrono::milliseconds(1);
 
+constexpr int kShareOfWaiting = 10;
+
 }  // namespace
 
 Duration Pace::Jittered(Duration longest) {
@@ -17,22 +19,30 @@ Duration Pace::Jittered(Duration longest) {
   return Duration(wait);
 }
 
-std::optional<Duration> Pace::Next(Instant now, bool next_in_turn, std::optional<Duration> until_takeover) {
+// Who waits for long is held up by little if it asks less often, relative to its waiting.
+Duration Pace::LongestOfNext(Instant now) const {
+  const Duration long_wait = std::min((now - *state_since_) / kShareOfWaiting, limits_.longest_wait_for_long);
+  return std::max(limits_.longest_wait_of_next, long_wait);
+}
+
+std::optional<Duration> Pace::Next(Instant now, const Prospect& prospect) {
   const Duration left = deadline_ - now;
-  const bool counted = limits_.max_attempts != 0 && !next_in_turn;
+  if (!state_since_) state_since_ = now;
+  const bool counted = limits_.max_attempts != 0 && !prospect.next_in_turn;
   if (counted) at_this_state_++;
   const uint64_t more = counted ? limits_.max_attempts - std::min(at_this_state_, limits_.max_attempts) : 0;
   if (left <= Duration::zero() || (counted && more == 0)) return std::nullopt;
   Duration wait = left;  // the last attempt is made at the deadline
-  if (next_in_turn) {
-    wait = Jittered(limits_.longest_wait_of_next);
+  if (prospect.next_in_turn) {
+    wait = Jittered(LongestOfNext(now));
   } else if (!counted) {
     wait = Jittered(limits_.longest_wait);
   } else if (more > 1) {
     // The mean of a jittered wait is half its bound.
     wait = Jittered(std::max(limits_.longest_wait, 2 * left / static_cast<int64_t>(more)));
   }
-  if (until_takeover) wait = std::min(wait, std::max(*until_takeover, kShortestWait));
+  wait = std::max(wait, prospect.turn_in);
+  if (prospect.until_takeover) wait = std::min(wait, std::max(*prospect.until_takeover, kShortestWait));
   return std::min(wait, left);
 }
 

@@ -12,10 +12,11 @@ namespace sqlite_efs {
 
 // How the attempts to take a lease are paced.
 struct PaceLimits {
-  Duration first_wait;            // before the second attempt, at most
-  Duration longest_wait;          // what the waits grow to, unless the attempts would be used up before the deadline
-  Duration longest_wait_of_next;  // of who is the next in turn
-  uint64_t max_attempts = 0;      // at one state of the record, failed ones included; 0: any number
+  Duration first_wait;             // before the second attempt, at most
+  Duration longest_wait;           // what the waits grow to, unless the attempts would be used up before the deadline
+  Duration longest_wait_of_next;   // of who is the next in turn, as long as the holder has not had it for long
+  Duration longest_wait_for_long;  // and when it has: a tenth of that time, up to this
+  uint64_t max_attempts = 0;       // at one state of the record, failed ones included; 0: any number
 };
 
 // Exponential backoff with full jitter, up to a deadline:
@@ -30,20 +31,29 @@ class Pace {
   void Restart() {
     bound_ = limits_.first_wait;
     at_this_state_ = 0;
+    state_since_.reset();
   }
 
+  // What an attempt without success showed.
+  struct Prospect {
+    bool next_in_turn = false;
+    Duration turn_in = Duration::zero();                    // no turn before that
+    std::optional<Duration> until_takeover = std::nullopt;  // in what time the holder may be replaced, if that is known
+  };
+
   // How long to wait after an attempt that ended at `now` without success; nothing: that was the last one.
-  // `until_takeover`: in what time the holder may be replaced, if that is known.
-  std::optional<Duration> Next(Instant now, bool next_in_turn, std::optional<Duration> until_takeover);
+  std::optional<Duration> Next(Instant now, const Prospect& prospect);
 
  private:
   Duration Jittered(Duration longest);
+  Duration LongestOfNext(Instant now) const;
 
   const PaceLimits limits_;
   const Instant deadline_;
   std::minstd_rand random_{RandomBits()};
   Duration bound_ = Duration::zero();
   uint64_t at_this_state_ = 0;
+  std::optional<Instant> state_since_;
 };
 
 }  // namespace sqlite_efs

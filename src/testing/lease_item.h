@@ -57,6 +57,7 @@ class LeaseItem {
   }
   std::vector<std::string> lock_ids;  // of the attempts to acquire
   bool overlapped = false;            // whether one store got two calls at a time
+  bool others_wait = false;           // what a new holder is told
 
   std::function<void(LeaseOp)> before;  // called before each request; without the item's lock
 
@@ -69,9 +70,9 @@ class LeaseItem {
       const bool expired = record_->expires_at_ms != 0 && record_->expires_at_ms < takeover.expired_before_ms;
       const bool unchanged =
           record_->lock_id == takeover.unchanged_lock_id && record_->version == takeover.unchanged_version;
-      if (!expired && !unchanged) return {false, false, record_};
+      if (!expired && !unchanged) return {.record = record_};
     }
-    return {true, false, std::exchange(record_, wanted)};
+    return {.acquired = true, .others_wait = others_wait, .record = std::exchange(record_, wanted)};
   }
   bool Renew(const LeaseRecord& renewed) {
     const std::lock_guard lock(mutex_);

@@ -1,0 +1,52 @@
+#include "lease/dynamodb_process.h"
+
+#include <unistd.h>
+
+#include <atomic>
+
+#include "lease/dynamodb_lease_store.h"
+#include "os/file_system.h"
+
+namespace sqlite_efs {
+namespace {
+
+constexpr std::string_view kInNames = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.";
+constexpr size_t kShortestName = 3;
+constexpr size_t kLongestName = 255;
+
+struct AccessOfProcess {
+  pid_t process;
+  std::shared_ptr<AwsAccess> access;
+};
+
+// Without a lock, which a fork() could leave locked. What a child finds of its parent's it leaves as it is.
+std::shared_ptr<AwsAccess> Access() {
+  static std::atomic<const AccessOfProcess*> present = nullptr;
+  const AccessOfProcess* found = present.load();
+  if (found != nullptr && found->process == ::getpid()) return found->access;
+  auto fresh = std::make_unique<const AccessOfProcess>(
+      AccessOfProcess{::getpid(), NewAwsAccess(PosixFileSystem(), SystemClock())});
+  if (present.compare_exchange_strong(found, fresh.get())) found = fresh.release();
+  return found->access;
+}
+
+}  // namespace
+
+std::unique_ptr<LeaseStore> NewDynamoDbLeaseStore(const std::string& table) {
+  return std::make_unique<DynamoDbLeaseStore>(std::make_unique<DynamoDb>(Access(), table, SystemClock()),
+                                              SystemClock());
+}
+
+bool IsDynamoDbTable(std::string_view table) {
+  std::string_view name = table;
+  if (table.starts_with("arn:")) {
+    const size_t before = table.rfind(":table/");
+    if (before == table.npos || table.substr(0, before).find_first_not_of(std::string(kInNames) + ":") != table.npos) {
+      return false;
+    }
+    name.remove_prefix(before + std::string_view(":table/").size());
+  }
+  return name.size() >= kShortestName && name.size() <= kLongestName && name.find_first_not_of(kInNames) == name.npos;
+}
+
+}  // namespace sqlite_efs
