@@ -1,0 +1,136 @@
+"""DynamoDB for tests, on this machine: Amazon's own DynamoDB Local, and moto."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from support import HANG_S
+
+PARTS = Path(__file__).parent / "dynamodb_local"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "django-sqlite-efs"
+REGION = "eu-west-1"
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "notasecret"}
+
+
+def _wanted() -> dict[str, str]:
+    """The files that DynamoDB Local consists of, with their checksums."""
+    lines = (PARTS / "sha256sums").read_text().splitlines()
+    return {name: checksum for checksum, name in (line.split() for line in lines)}
+
+
+def _is_complete(folder: Path) -> bool:
+    for name, checksum in _wanted().items():
+        path = folder / name
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != checksum:
+            return False
+    return True
+
+
+def _fetch(folder: Path) -> None:
+    fresh = folder.with_name(folder.name + ".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    command = ["mvn", "-B", "-q", "-f", PARTS / "pom.xml", "dependency:copy-dependencies"]
+    done = subprocess.run(
+        [*map(str, command), f"-DoutputDirectory={fresh}", "-DincludeScope=runtime"],
+        capture_output=True,
+        text=True,
+        timeout=HANG_S,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    wanted = _wanted()
+    for path in fresh.iterdir():
+        if path.name not in wanted:  # for other systems
+            path.unlink()
+    assert _is_complete(fresh), f"what Maven brought to {fresh} is not what {PARTS / 'sha256sums'} says"
+    shutil.rmtree(folder, ignore_errors=True)
+    fresh.rename(folder)
+
+
+def local_parts() -> Path:
+    """The folder with DynamoDB Local, fetched if need be, and checked."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    folder = CACHE / "dynamodb-local"
+    with (CACHE / "dynamodb-local.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _is_complete(folder):
+            _fetch(folder)
+    return folder
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def client(url: str):
+    return boto3.client(
+        "dynamodb",
+        region_name=REGION,
+        endpoint_url=url,
+        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
+def _await(url: str, server: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + HANG_S
+    while time.monotonic() < end:
+        try:
+            client(url).list_tables()
+            return
+        except (BotoCoreError, ClientError):
+            assert server.poll() is None, f"{server.args} has ended with {server.returncode}"
+            time.sleep(0.1)
+    raise AssertionError(f"{server.args} does not answer")
+
+
+@contextmanager
+def _serving(port: int, *command: object) -> Iterator[str]:
+    url = f"http://127.0.0.1:{port}"
+    server = subprocess.Popen(
+        [*map(str, command)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        _await(url, server)
+        yield url
+    finally:
+        server.kill()
+        server.wait()
+
+
+def dynamodb_local():
+    """Serves DynamoDB Local, for as long as the context lasts; its URL."""
+    folder, port = local_parts(), _free_port()
+    runner = "com.amazonaws.services.dynamodbv2.local.main.ServerRunner"
+    options = ["-Xmx256m", "-XX:TieredStopAtLevel=1", f"-Djava.library.path={folder}", "-cp", f"{folder}/*"]
+    return _serving(port, "java", *options, runner, "-inMemory", "-disableTelemetry", "-port", port)
+
+
+def moto():
+    """Serves moto, for as long as the context lasts; its URL."""
+    port = _free_port()
+    return _serving(port, sys.executable, "-m", "moto.server", "-p", port)
+
+
+def make_table(url: str, name: str, key: str = "pk", key_type: str = "S") -> None:
+    client(url).create_table(
+        TableName=name,
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": key_type}],
+        KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
