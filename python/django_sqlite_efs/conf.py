@@ -5,6 +5,7 @@ from __future__ import annotations
 import decimal
 import math
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ MAX_CACHE_MIB = 16384
 DEFAULT_LOCK_MAX_ATTEMPTS = 10
 MAX_LOCK_MAX_ATTEMPTS = 1_000_000
 MAX_LOCK_EXPIRATION_S = 86400
+_DYNAMODB_TABLE = re.compile(r"(arn:[A-Za-z0-9_.:-]+:table/)?[A-Za-z0-9_.-]{3,255}")
 
 # Each only sets a flag of the connection: none reads the database, so none costs a round trip. Reasons: docs/django.md.
 DEFAULT_INIT_COMMANDS = (
@@ -127,11 +129,10 @@ def read_lock_parameters() -> dict[str, int | str]:
     """The engine's parameters from SQLITE_LOCK_*: a Django setting, else the environment variable of that name."""
     attempts = _read_lock_number("SQLITE_LOCK_MAX_ATTEMPTS", MAX_LOCK_MAX_ATTEMPTS, "attempts")
     expiration = _read_lock_number("SQLITE_LOCK_EXPIRATION", MAX_LOCK_EXPIRATION_S, "seconds")
-    _refuse_dynamodb_table()
     parameters: dict[str, int | str] = {
         "lock_max_attempts": DEFAULT_LOCK_MAX_ATTEMPTS if attempts is None else attempts,
         # Always said: the engine would otherwise look into the environment, over which the setting has precedence.
-        "lock_dynamodb_table": "",
+        "lock_dynamodb_table": _read_dynamodb_table(),
     }
     if expiration is not None:
         parameters["lock_expiration"] = expiration
@@ -156,11 +157,13 @@ def _read_lock_number(name: str, maximum: int, unit: str) -> int | None:
     return number
 
 
-def _refuse_dynamodb_table() -> None:
+def _read_dynamodb_table() -> str:
     place, table = _setting("SQLITE_LOCK_DYNAMODB_TABLE")
-    if table is None or table == "":
-        return
-    raise ImproperlyConfigured(
-        f"{place} is {table!r}, but the DynamoDB lease is not available in this version of django_sqlite_efs. "
-        "Unset it to use the embedded lease, which serves the processes of one machine."
-    )
+    if table is None:
+        return ""
+    if not isinstance(table, str) or (table and not _DYNAMODB_TABLE.fullmatch(table)):
+        raise ImproperlyConfigured(
+            f"{place} must be the name of a DynamoDB table, 3 to 255 letters, digits, _, - and ., or its ARN, "
+            f"not {table!r}."
+        )
+    return table

@@ -7,6 +7,7 @@
 #include "store/base_file.h"
 #include "store/layout.h"
 #include "vfs/ordinary.h"
+#include "vfs/settings.h"
 
 namespace sqlite_efs::cli {
 namespace {
@@ -37,10 +38,12 @@ Status Detach(const Context& context, const Options& options) {
   EFS_ASSIGN_OR_RETURN(const std::string path, ResolveDatabase(options.database));
   // Stock SQLite would play a journal back into the file as soon as that is ordinary.
   EFS_RETURN_IF_ERROR(IsLive(files, path) ? CheckNoJournal(files, path) : CheckOrdinary(files, path));
+  EFS_ASSIGN_OR_RETURN(const Settings settings, ParseSettings({}, &ReadEnvironment));
   Result<DetachReport> report = DetachReport{};
   {
     ProgressBar bar("merging");
-    report = DetachDatabase(SystemEnvironment(), path, ToDuration(options.timeout_s), bar.AsProgress());
+    report =
+        DetachDatabase(SystemEnvironment(), path, ToDuration(options.timeout_s), bar.AsProgress(), OptionsOf(settings));
   }
   if (!report.ok()) return report.status();
   if (!report->leftover.empty()) context.Complain("the database is ordinary, but " + report->leftover);

@@ -23,6 +23,15 @@ Status Superseded(const std::string& path) {
                           " was changed by another writer since this transaction began to read; run it again");
 }
 
+// Two connections with different leases would not wait for each other.
+Status CheckSameLease(const Database& open, const StoreOptions& options) {
+  const auto in_words = [](const std::string& table) { return table.empty() ? "none" : table; };
+  if (open.options().lease.dynamodb_table == options.lease.dynamodb_table) return {};
+  return Status::Invalid(open.path() + " is open in this process with another lease: lock_dynamodb_table was " +
+                         in_words(open.options().lease.dynamodb_table) + ", and now it is " +
+                         in_words(options.lease.dynamodb_table) + "; say the same for all connections");
+}
+
 }  // namespace
 
 // --- Writer
@@ -329,7 +338,10 @@ Result<std::shared_ptr<Database>> DatabaseRegistry::Open(const std::string& path
   if (std::shared_ptr<Database> open = entry.lock()) {
     // An inode is used again once its file is deleted.
     const Result<FileAttributes> same = environment_.files.Stat(open->path());
-    if (same.ok() && same->device == file.device && same->inode == file.inode) return open;
+    if (same.ok() && same->device == file.device && same->inode == file.inode) {
+      EFS_RETURN_IF_ERROR(CheckSameLease(*open, options));
+      return open;
+    }
   }
   StoreOptions own = options;
   own.lease.memory = lease_memory_;

@@ -80,6 +80,7 @@ class Database {
   ~Database();
 
   const std::string& path() const { return layout_.base(); }
+  const StoreOptions& options() const { return options_; }
   Clock& clock() const { return environment_.clock; }
 
   // The newest committed state.
@@ -160,7 +161,8 @@ class DatabaseRegistry {
  public:
   explicit DatabaseRegistry(const Environment& environment) : environment_(environment) {}
 
-  // The Database of the file, which must exist; opened with `options` if it is not open yet.
+  // The Database of the file, which must exist; opened with `options` if it is not open yet. kInvalid if it is open
+  // with a lease in another place.
   Result<std::shared_ptr<Database>> Open(const std::string& path, const StoreOptions& options);
 
   // Releases all leases that no transaction uses; how many.

@@ -93,11 +93,12 @@ Status RemoveLog(const Environment& environment, FileSystem& pinned, const Layou
 // One run of DetachDatabase() on a live database.
 class Detachment {
  public:
-  Detachment(const Environment& environment, const Layout& layout, Instant deadline, const Progress& progress)
-      : environment_(environment), layout_(layout), deadline_(deadline), progress_(progress) {}
+  Detachment(const Environment& environment, const Layout& layout, const StoreOptions& options, Instant deadline,
+             const Progress& progress)
+      : environment_(environment), layout_(layout), options_(options), deadline_(deadline), progress_(progress) {}
 
   Result<DetachReport> Run() {
-    EFS_ASSIGN_OR_RETURN(live_, LiveDatabase::Open(environment_, layout_, StoreOptions{}));
+    EFS_ASSIGN_OR_RETURN(live_, LiveDatabase::Open(environment_, layout_, options_));
     EFS_RETURN_IF_ERROR(live_->BeginTenure(deadline_).status());
     Status status = live_->merger().Lock(deadline_);
     if (status.ok()) status = RunLocked();
@@ -136,6 +137,7 @@ class Detachment {
 
   const Environment& environment_;
   const Layout layout_;
+  const StoreOptions& options_;
   const Instant deadline_;
   const Progress& progress_;
   std::shared_ptr<LiveDatabase> live_;
@@ -165,14 +167,14 @@ Status CheckPermissions(FileSystem& files, const Layout& layout) {
 }  // namespace
 
 Result<DetachReport> DetachDatabase(const Environment& environment, const std::string& path, Duration timeout,
-                                    const Progress& progress) {
+                                    const Progress& progress, const StoreOptions& options) {
   const Layout layout(path);
   const Instant deadline = environment.clock.Now() + timeout;
   if (!IsLive(environment.files, path)) return ReportOrdinary(environment, layout);
   EFS_RETURN_IF_ERROR(CheckPermissions(environment.files, layout));
   EFS_RETURN_IF_ERROR(FinishDetach(environment, layout, deadline));
   if (!IsLive(environment.files, path)) return ReportOrdinary(environment, layout);
-  return Detachment(environment, layout, deadline, progress).Run();
+  return Detachment(environment, layout, options, deadline, progress).Run();
 }
 
 Result<bool> IsDetached(FileSystem& files, const Layout& layout) {

@@ -7,6 +7,7 @@
 #include "os/clock.h"
 #include "store/environment.h"
 #include "store/layout.h"
+#include "store/live_database.h"
 #include "store/progress.h"
 
 namespace sqlite_efs {
@@ -24,7 +25,7 @@ struct DetachReport {
 // go on, see one state, or are told kConflict. A crash at any instant leaves the database live and whole, or ordinary
 // and whole; after a failure it is live and can be used. Called again, it goes on where it was broken off.
 Result<DetachReport> DetachDatabase(const Environment& environment, const std::string& path, Duration timeout,
-                                    const Progress& progress);
+                                    const Progress& progress, const StoreOptions& options = {});
 
 // Whether a detach has ended the log, though a directory is left of it: the file is a whole and ordinary database then,
 // and FinishDetach() removes the directory.

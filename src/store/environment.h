@@ -36,13 +36,16 @@ struct Environment {
   size_t spill_bytes = size_t{4} << 20;
 
   MergeLimits merge = {};
+
+  // The lease store in a DynamoDB table, for databases that several machines write to.
+  std::function<std::unique_ptr<LeaseStore>(const std::string& table)> new_dynamodb_lease_store = {};
 };
 
-// The lease of a database, with the environment's store and heartbeat; `prepared` as above.
+// The lease of a database, with the environment's heartbeat and the store that `options` ask for; `prepared` as above.
 std::unique_ptr<Lease> NewLease(const Environment& environment, const LeaseOptions& options, const Layout& layout,
                                 const Layout& prepared, uint32_t permissions, const std::string& database_id);
 
-// This machine, with the embedded lease.
+// This machine.
 const Environment& SystemEnvironment();
 
 }  // namespace sqlite_efs

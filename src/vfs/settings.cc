@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "lease/dynamodb_process.h"
+
 namespace sqlite_efs {
 namespace {
 
@@ -75,11 +77,12 @@ Status SetLinger(const Source& source, Settings* settings) {
   return {};
 }
 
-Status SetTable(const Source& source, Settings*) {
-  if (source.value.empty()) return {};
-  return Status::Invalid(source.name + " names the table \"" + source.value +
-                         "\", but the DynamoDB lease is not available in this version; unset it to use the embedded "
-                         "lease, which coordinates the writers of one machine");
+Status SetTable(const Source& source, Settings* settings) {
+  if (!source.value.empty() && !IsDynamoDbTable(source.value)) {
+    return Bad(source, "the name of a DynamoDB table, 3 to 255 letters, digits, _, - and ., or its ARN");
+  }
+  settings->lock_dynamodb_table = source.value;
+  return {};
 }
 
 Status SetVfs(const Source&, Settings*) { return {}; }
@@ -148,6 +151,17 @@ Result<Settings> ParseSettings(const std::vector<UriParameter>& parameters, cons
     EFS_RETURN_IF_ERROR(setting->set({"the URI parameter " + parameter.name, parameter.value}, &settings));
   }
   return settings;
+}
+
+StoreOptions OptionsOf(const Settings& settings) {
+  StoreOptions options;
+  options.cache_bytes = settings.cache_mib << 20;
+  options.autocheckpoint_frames = settings.wal_autocheckpoint;
+  options.lease.dynamodb_table = settings.lock_dynamodb_table;
+  options.lease.expiration = std::chrono::seconds(settings.lock_expiration_s);
+  options.lease.max_attempts = settings.lock_max_attempts;
+  options.lease.linger = settings.lease_linger;
+  return options;
 }
 
 }  // namespace sqlite_efs

@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "os/clock.h"
+#include "store/live_database.h"
 
 namespace sqlite_efs {
 
@@ -19,6 +20,7 @@ struct Settings {
   uint32_t wal_autocheckpoint = 1000;          // frames of a log segment; 0: merging is left to a checkpoint
   uint64_t lock_max_attempts = 10;             // of a lease store whose records expire
   uint64_t lock_expiration_s = 10;             // of such a record that is not renewed
+  std::string lock_dynamodb_table;             // with the lease; empty: the embedded lease
   std::optional<Duration> lease_linger;        // how long an idle lease is kept; not set: the lease store's default
 };
 
@@ -35,6 +37,9 @@ std::optional<std::string> ReadEnvironment(const char* name);
 
 // kInvalid, naming the parameter or variable, for what is unknown, ill-formed, out of range or not safe.
 Result<Settings> ParseSettings(const std::vector<UriParameter>& parameters, const EnvironmentReader& environment);
+
+// What of it the store is to know.
+StoreOptions OptionsOf(const Settings& settings);
 
 }  // namespace sqlite_efs
 

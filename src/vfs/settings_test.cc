@@ -45,7 +45,11 @@ const std::vector<Case>& Cases() {
       {"lock_max_attempts", "SQLITE_LOCK_MAX_ATTEMPTS", {"1", "1000000"}, {"0", "1000001", "-5", "ten", "2.0"}},
       {"lock_expiration", "SQLITE_LOCK_EXPIRATION", {"1", "86400"}, {"0", "86401", "-1", "1m"}},
       {"lease_linger_ms", "SQLITE_EFS_LEASE_LINGER_MS", {"0", "50", "10000"}, {"10001", "-1", "0.5", "50ms"}},
-      {"lock_dynamodb_table", "SQLITE_LOCK_DYNAMODB_TABLE", {""}, {"table", " "}},
+      {"lock_dynamodb_table",
+       "SQLITE_LOCK_DYNAMODB_TABLE",
+       {"", "locks", "My-Locks_2.x", "arn:aws:dynamodb:eu-west-1:123456789012:table/locks"},
+       {"ab", " ", "no table", "lock\"s", "arn:aws:dynamodb:eu-west-1:123456789012:table/", "arn:locks",
+        "arn:aws:dynamodb:\":table/locks"}},
   };
   return cases;
 }
@@ -87,13 +91,16 @@ TEST(SettingsTest, Values_arrive) {
                                            {"cache_mib", "7"},
                                            {"lock_max_attempts", "3"},
                                            {"lock_expiration", "60"},
+                                           {"lock_dynamodb_table", "locks"},
                                            {"lease_linger_ms", "0"}});
   ASSERT_TRUE(settings.ok());
   EXPECT_EQ(settings->timeout, std::chrono::milliseconds(500));
   EXPECT_EQ(settings->cache_mib, 7U);
   EXPECT_EQ(settings->lock_max_attempts, 3U);
   EXPECT_EQ(settings->lock_expiration_s, 60U);
+  EXPECT_EQ(settings->lock_dynamodb_table, "locks");
   EXPECT_EQ(settings->lease_linger, Duration::zero());
+  EXPECT_EQ(OptionsOf(*settings).lease.dynamodb_table, "locks");
 }
 
 TEST(SettingsTest, Unknown_parameters_are_refused_and_sqlites_own_are_not) {

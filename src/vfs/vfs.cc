@@ -67,16 +67,6 @@ Result<Settings> SettingsOf(sqlite3_filename name) {
   return ParseSettings(parameters, &ReadEnvironment);
 }
 
-StoreOptions OptionsOf(const Settings& settings) {
-  StoreOptions options;
-  options.cache_bytes = settings.cache_mib << 20;
-  options.autocheckpoint_frames = settings.wal_autocheckpoint;
-  options.lease.expiration = std::chrono::seconds(settings.lock_expiration_s);
-  options.lease.max_attempts = settings.lock_max_attempts;
-  options.lease.linger = settings.lease_linger;
-  return options;
-}
-
 bool AsksForEngine(const Vfs& vfs, sqlite3_filename name) {
   const char* asked = sqlite3_uri_parameter(name, "vfs");
   return asked != nullptr && vfs.name == asked;

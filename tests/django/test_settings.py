@@ -192,16 +192,21 @@ def test_wrong_lock_numbers_in_the_settings(monkeypatch, setting, name, paramete
         params()
 
 
-@pytest.mark.parametrize("name", ["/x/db.sqlite3", ":memory:"])
-def test_naming_a_dynamodb_table_is_refused_never_ignored(monkeypatch, setting, name):
+ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/locks"
+
+
+def test_a_dynamodb_table_is_handed_on(monkeypatch, setting):
     monkeypatch.setenv("SQLITE_LOCK_DYNAMODB_TABLE", "locks")
-    with pytest.raises(ImproperlyConfigured, match=r"environment variable SQLITE_LOCK_DYNAMODB_TABLE is 'locks', but"):
-        params(name)
-    setting("SQLITE_LOCK_DYNAMODB_TABLE", "other")
-    with pytest.raises(
-        ImproperlyConfigured, match=r"settings\.SQLITE_LOCK_DYNAMODB_TABLE is 'other', but the DynamoDB lease is not"
-    ):
-        params(name)
+    assert query()["lock_dynamodb_table"] == "locks"
+    setting("SQLITE_LOCK_DYNAMODB_TABLE", ARN)
+    assert query()["lock_dynamodb_table"] == ARN
+
+
+@pytest.mark.parametrize("table", ["no table", "x", "a" * 256, 'lock"s', "arn:aws:dynamodb:x:1:table/", ["locks"], 7])
+def test_what_can_be_no_dynamodb_table_is_refused(setting, table):
+    setting("SQLITE_LOCK_DYNAMODB_TABLE", table)
+    with pytest.raises(ImproperlyConfigured, match=r"settings\.SQLITE_LOCK_DYNAMODB_TABLE must be the name of a DynamoDB"):
+        params()
 
 
 def test_an_empty_table_setting_overrides_the_environment(monkeypatch, setting):

@@ -417,7 +417,7 @@ def test_a_lost_record_of_the_lease_costs_only_a_segment(live, content):
         ("lock_max_attempts", "many", "a whole number from 1"),
         ("lock_expiration", "0", "a whole number from 1"),
         ("lock_expiration", "86401", "a whole number from 1"),
-        ("lock_dynamodb_table", "locks", "not available in this version"),
+        ("lock_dynamodb_table", "no table", "the name of a DynamoDB table"),
         ("nolock", "1", "leave it out"),
         ("immutable", "1", "leave it out"),
         ("Timeout", "5", "unknown"),
@@ -434,7 +434,7 @@ VARIABLES = {
     "SQLITE_EFS_CACHE_MIB": ["0", "lots"],
     "SQLITE_LOCK_MAX_ATTEMPTS": ["0", "ten"],
     "SQLITE_LOCK_EXPIRATION": ["0", "forever"],
-    "SQLITE_LOCK_DYNAMODB_TABLE": ["locks"],
+    "SQLITE_LOCK_DYNAMODB_TABLE": ["no table", "x"],
 }
 
 
