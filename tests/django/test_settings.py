@@ -205,7 +205,9 @@ def test_a_dynamodb_table_is_handed_on(monkeypatch, setting):
 @pytest.mark.parametrize("table", ["no table", "x", "a" * 256, 'lock"s', "arn:aws:dynamodb:x:1:table/", ["locks"], 7])
 def test_what_can_be_no_dynamodb_table_is_refused(setting, table):
     setting("SQLITE_LOCK_DYNAMODB_TABLE", table)
-    with pytest.raises(ImproperlyConfigured, match=r"settings\.SQLITE_LOCK_DYNAMODB_TABLE must be the name of a DynamoDB"):
+    with pytest.raises(
+        ImproperlyConfigured, match=r"settings\.SQLITE_LOCK_DYNAMODB_TABLE must be the name of a DynamoDB"
+    ):
         params()
 
 

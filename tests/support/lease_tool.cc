@@ -73,8 +73,8 @@ int main(int argc, char** argv) {
   const std::shared_ptr<AwsAccess> access = CountedAccess();
   LeaseOptions options;
   if (argc > 3) options.expiration = std::chrono::seconds(std::stoi(argv[3]));
-  auto store = std::make_unique<DynamoDbLeaseStore>(std::make_unique<DynamoDb>(access, argv[1], SystemClock()),
-                                                    SystemClock());
+  auto store =
+      std::make_unique<DynamoDbLeaseStore>(std::make_unique<DynamoDb>(access, argv[1], SystemClock()), SystemClock());
   Lease lease(std::move(store), SystemClock(), NewThreadAlarm(), options, argv[2], "/the/database");
   std::string line;
   while (std::getline(std::cin, line)) {
