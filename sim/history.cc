@@ -91,7 +91,9 @@ class History {
                       : random_.OneIn(4)  ? 1
                                           : static_cast<int>(random_.Between(3, 4));
     local_ = hosts == 1 && !random_.OneIn(4);
-    settings_.service_lease = hosts > 1;
+    // DynamoDB's requests are texts, and take long to make and to read.
+    const bool dynamodb = random_.OneIn(4);
+    if (hosts > 1) settings_.lease_store = dynamodb ? Settings::LeaseStore::kDynamoDb : Settings::LeaseStore::kService;
     settings_.spill_bytes = random_.OneIn(2) ? size_t{4096} : size_t{4} << 20;
     world_.reopening = random_.OneIn(3) ? 2 : 6;
     world_.autocheckpoint = static_cast<uint64_t>(random_.Magnitude(4, 1000));
@@ -227,7 +229,7 @@ class History {
     report.commits = checker_.commits;
     report.unknown = checker_.unknown;
     report.counts = world_.counts;
-    report.counts.takeovers += world_.service.table.takeovers;
+    report.counts.takeovers += world_.service.takeovers + world_.dynamodb.takeovers;
     report.faults = world_.faults_met;
     report.clients = client_counts_;
     return report;

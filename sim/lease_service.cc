@@ -3,105 +3,112 @@
 #include <algorithm>
 #include <utility>
 
-#include "lease/dynamodb_lease_store.h"
 #include "sim/world.h"
 
 namespace sqlite_efs::sim {
 namespace {
 
-class SimulatedCredentials final : public CredentialsProvider {
+class ServiceLeaseStore final : public LeaseStore {
  public:
-  Result<Credentials> Get(Duration) override { return Credentials{"simulated", "simulated", "", std::nullopt}; }
-  void Refused(const Credentials&) override {}
-};
+  explicit ServiceLeaseStore(Process& process) : process_(process) {}
 
-// What a process is asking the service for, for its requests' faults and the trace.
-struct Purpose {
-  Op op = Op::kAcquire;
-  std::string lock_id;
-};
+  std::string name() const override { return kServiceName; }
+  bool expires() const override { return true; }
 
-// The network between a process and the service.
-class ServiceClient final : public HttpClient {
- public:
-  ServiceClient(Process& process, std::shared_ptr<Purpose> purpose) : process_(process), purpose_(std::move(purpose)) {}
+  Result<AcquireReply> TryAcquire(const LeaseRecord& wanted, const Takeover& takeover, Duration limit) override {
+    AcquireReply reply;
+    EFS_RETURN_IF_ERROR(Ask(Op::kAcquire, wanted, limit, [&service = service(), &reply, wanted, takeover](bool first) {
+      const AcquireReply answer = service.TryAcquire(wanted, takeover);
+      if (first) reply = answer;
+    }));
+    return reply;
+  }
 
-  Result<HttpResponse> Send(const HttpRequest& request, Duration limit) override {
+  Result<bool> Renew(const LeaseRecord& renewed, Duration limit) override {
+    bool held = false;
+    EFS_RETURN_IF_ERROR(Ask(Op::kRenew, renewed, limit, [&service = service(), &held, renewed](bool first) {
+      const bool answer = service.Renew(renewed);
+      if (first) held = answer;
+    }));
+    return held;
+  }
+
+  Status Release(const LeaseRecord& mine, const std::optional<CleanRelease>& clean, Duration limit) override {
+    return Ask(Op::kRelease, mine, limit, [&service = service(), mine, clean](bool) { service.Release(mine, clean); });
+  }
+
+ private:
+  LeaseService& service() { return process_.world->service; }
+
+  static Status Unavailable() { return {StatusCode::kUnavailable, "the lease service did not answer"}; }
+
+  // `request(first)`: the first time its answer is for this call, later nobody waits for it.
+  template <typename Request>
+  Status Ask(Op op, const LeaseRecord& record, Duration limit, const Request& request) {
     World& world = *process_.world;
-    LeaseService& service = world.service;
     if (process_.dead()) return Unavailable();
-    const Verdict verdict = world.Entering(process_, purpose_->op);
+    const Verdict verdict = world.Entering(process_, op);
     const Time patience = Scheduler::Get().now() + process_.host->ToWorld(limit.count());
     const auto give_up = [&] {
       Scheduler::Get().Sleep(std::max<Time>(patience - Scheduler::Get().now(), 0));
       return Unavailable();
     };
-    const auto later = [&service, request] { (void)service.table.Serve(request); };
     world.Travel(process_, true, verdict.delay_before);
     if (process_.dead() || verdict.outcome == Verdict::Outcome::kLate) {
-      world.Later(later);
+      world.Later([request] { request(false); });
       return give_up();
     }
-    if (process_.host->is_cut() || service.out_until > Scheduler::Get().now()) return give_up();
-    HttpResponse response = service.table.Serve(request);
-    if (verdict.outcome == Verdict::Outcome::kDoubled) world.Later(later);
-    world.Travel(process_, true, verdict.delay_after);
-    world.Note(process_, purpose_->op, purpose_->lock_id, static_cast<int>(verdict.outcome));
+    if (process_.host->is_cut() || service().out_until > Scheduler::Get().now()) return give_up();
     // Who has given up waiting does not learn what it did.
-    if (process_.dead() || Scheduler::Get().now() > patience) return Unavailable();
-    if (verdict.outcome == Verdict::Outcome::kFailsAfter) return give_up();
-    return response;
+    const bool late = Scheduler::Get().now() > patience;
+    request(!late);
+    if (verdict.outcome == Verdict::Outcome::kDoubled) world.Later([request] { request(false); });
+    world.Travel(process_, true, verdict.delay_after);
+    world.Note(process_, op, record.lock_id, static_cast<int>(verdict.outcome));
+    if (process_.dead() || late || Scheduler::Get().now() > patience) return Unavailable();
+    return verdict.outcome == Verdict::Outcome::kFailsAfter ? give_up() : Status();
   }
-
- private:
-  static Status Unavailable() { return {StatusCode::kUnavailable, "the lease service did not answer"}; }
 
   Process& process_;
-  const std::shared_ptr<const Purpose> purpose_;
-};
-
-std::unique_ptr<DynamoDb> NewDynamoDb(Process& process, Clock& clock, const std::shared_ptr<Purpose>& purpose) {
-  const auto access = std::make_shared<AwsAccess>([&process, purpose]() -> Result<AwsParts> {
-    AwsParts parts;
-    parts.config.region = "simulation";
-    parts.config.dynamodb_url = "https://simulation/";
-    parts.http = std::make_unique<ServiceClient>(process, purpose);
-    parts.credentials = std::make_unique<SimulatedCredentials>();
-    return parts;
-  });
-  return std::make_unique<DynamoDb>(access, "locks", clock);
-}
-
-// The product's store, which says what its requests are for.
-class ServiceLeaseStore final : public LeaseStore {
- public:
-  ServiceLeaseStore(Process& process, Clock& clock) : store_(NewDynamoDb(process, clock, purpose_), clock) {}
-
-  std::string name() const override { return store_.name(); }
-  bool expires() const override { return store_.expires(); }
-  Result<AcquireReply> TryAcquire(const LeaseRecord& wanted, const Takeover& takeover, Duration limit) override {
-    *purpose_ = {Op::kAcquire, wanted.lock_id};
-    return store_.TryAcquire(wanted, takeover, limit);
-  }
-  Result<bool> Renew(const LeaseRecord& renewed, Duration limit) override {
-    *purpose_ = {Op::kRenew, renewed.lock_id};
-    return store_.Renew(renewed, limit);
-  }
-  void StopWaiting() override { store_.StopWaiting(); }
-  Status Release(const LeaseRecord& mine, const std::optional<CleanRelease>& clean, Duration limit) override {
-    *purpose_ = {Op::kRelease, mine.lock_id};
-    return store_.Release(mine, clean, limit);
-  }
-
- private:
-  const std::shared_ptr<Purpose> purpose_ = std::make_shared<Purpose>();
-  DynamoDbLeaseStore store_;
 };
 
 }  // namespace
 
-std::unique_ptr<LeaseStore> NewServiceLeaseStore(Process& process, Clock& clock) {
-  return std::make_unique<ServiceLeaseStore>(process, clock);
+AcquireReply LeaseService::TryAcquire(const LeaseRecord& wanted, const Takeover& takeover) {
+  const auto [found, absent] = records_.try_emplace(wanted.database_id, wanted);
+  AcquireReply reply;
+  reply.acquired = true;
+  if (absent) return reply;
+  LeaseRecord& held = found->second;
+  const bool expired = held.expires_at_ms != 0 && held.expires_at_ms < takeover.expired_before_ms;
+  const bool unchanged = !takeover.unchanged_lock_id.empty() && held.lock_id == takeover.unchanged_lock_id &&
+                         held.version == takeover.unchanged_version;
+  reply.record = held;
+  reply.acquired = held.lock_id.empty() || expired || unchanged;
+  if (!reply.acquired) return reply;
+  if (!held.lock_id.empty()) takeovers++;
+  held = wanted;
+  return reply;
+}
+
+bool LeaseService::Renew(const LeaseRecord& renewed) {
+  const auto found = records_.find(renewed.database_id);
+  if (found == records_.end() || found->second.lock_id != renewed.lock_id) return false;
+  if (found->second.version > renewed.version) return false;
+  found->second = renewed;
+  return true;
+}
+
+void LeaseService::Release(const LeaseRecord& mine, const std::optional<CleanRelease>& clean) {
+  const auto found = records_.find(mine.database_id);
+  if (found == records_.end() || found->second.lock_id != mine.lock_id) return;
+  found->second = mine;
+  found->second.lock_id.clear();
+  found->second.released = clean;
+}
+
+std::unique_ptr<LeaseStore> NewServiceLeaseStore(Process& process) {
+  return std::make_unique<ServiceLeaseStore>(process);
 }
 
 }  // namespace sqlite_efs::sim

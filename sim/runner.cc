@@ -37,7 +37,7 @@ struct Job {
     Text what;
   };
   Totals totals;
-  uint64_t next = 0;  // the seed that is run, or comes next
+  uint64_t next = 0;                    // the seed that is run, or comes next
   std::atomic<size_t> found_count = 0;  // other jobs look at it
   std::array<Found, kMaxViolations> found;
 

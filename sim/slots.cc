@@ -6,6 +6,7 @@
 
 #include "lease/embedded_lease_store.h"
 #include "sim/clocks.h"
+#include "sim/dynamodb_service.h"
 #include "sim/files.h"
 #include "sim/stock_vfs.h"
 #include "vfs/vfs.h"
@@ -21,7 +22,8 @@ struct Slot {
   Environment environment{
       files, clock, [this]() -> std::unique_ptr<Alarm> { return NewSimAlarm(*process); },
       [this](const Layout& layout, const Layout& prepared, uint32_t permissions) -> std::unique_ptr<LeaseStore> {
-        if (settings.service_lease) return NewServiceLeaseStore(*process, clock);
+        if (settings.lease_store == Settings::LeaseStore::kService) return NewServiceLeaseStore(*process);
+        if (settings.lease_store == Settings::LeaseStore::kDynamoDb) return NewDynamoDbLeaseStore(*process, clock);
         return std::make_unique<EmbeddedLeaseStore>(files, layout.lease(), permissions, prepared.lease());
       }};
 };

@@ -13,7 +13,7 @@ namespace sqlite_efs::sim {
 inline constexpr int kSlots = 48;
 
 struct Settings {
-  bool service_lease = false;  // or the embedded one
+  enum class LeaseStore : uint8_t { kEmbedded, kService, kDynamoDb } lease_store = LeaseStore::kEmbedded;
   size_t spill_bytes = size_t{4} << 20;
   MergeLimits merge;
 };

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/dynamodb_table.h"
 #include "sim/faults.h"
 #include "sim/file_server.h"
 #include "sim/host.h"
@@ -62,6 +63,7 @@ class World {
 
   FileServer server;
   LeaseService service;
+  DynamoDbTable dynamodb;
   std::vector<std::unique_ptr<Host>> hosts;
   std::deque<Process> processes;
   std::vector<Fault> faults;
