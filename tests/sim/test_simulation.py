@@ -18,6 +18,11 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run([str(PROGRAM), *map(str, arguments)], capture_output=True, text=True)
 
 
+def test_the_file_server_and_its_clients_behave_as_nfs_does() -> None:
+    done = subprocess.run([str(ROOT / "build" / "sim_tests")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def trace_hash(output: str) -> str:
     found = re.search(r"trace hash\s+([0-9a-f]{16})", output)
     assert found, output
