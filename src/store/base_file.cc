@@ -83,8 +83,7 @@ Status StampBase(File& base, Clock& clock, Duration tick) {
 
 Status SetWalMode(File& base) {
   std::array<std::byte, kDatabaseHeaderSize> header = {};
-  EFS_ASSIGN_OR_RETURN(const size_t size, base.ReadAt(0, header));
-  if (size < header.size()) return Status::Busy(base.path() + " is empty: it is being created; try again");
+  EFS_RETURN_IF_ERROR(base.ReadAt(0, header).status());
   const std::span versions(&header[kWriteVersionOffset], 2);
   if (std::ranges::all_of(versions, [](std::byte version) { return version == kVersionWal; })) return {};
   std::ranges::fill(versions, kVersionWal);

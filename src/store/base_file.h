@@ -58,9 +58,8 @@ class BaseFile {
 // changes within a tick look the same. The caller keeps others from writing. kIoError if that clock stands still.
 Status StampBase(File& base, Clock& clock, Duration tick);
 
-// Makes the header of a database that needs no recovery say WAL mode, durably. The caller holds the lock on SQLite's
-// locking bytes through this very `base`. As after a commit, stock SQLite forgets what it has cached of the file. kBusy
-// if that is empty: somebody is creating the database, or has given it up.
+// Makes the header of a whole database that needs no recovery say WAL mode, durably. The caller holds the lock on
+// SQLite's locking bytes through this very `base`. As after a commit, stock SQLite forgets what it has cached of the file.
 Status SetWalMode(File& base);
 
 // Makes the header say rollback mode, durably. The caller is the file's only user.

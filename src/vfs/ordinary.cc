@@ -30,6 +30,8 @@ Status StockError(sqlite3* db, int rc, const std::string& path) {
   return Status::CantOpen(message);
 }
 
+Status Empty(const std::string& path) { return Status::Busy(path + " is empty: it is being created; try again"); }
+
 // Runs a statement and returns the first column of its first row.
 Result<std::string> Run(sqlite3* db, const std::string& sql, const std::string& path) {
   sqlite3_stmt* statement = nullptr;
@@ -60,7 +62,7 @@ Status Recover(const std::string& path, const char* stock_vfs) {
   }
   // Of an empty file BEGIN would make a database.
   EFS_ASSIGN_OR_RETURN(const std::string pages, Run(db.get(), "PRAGMA page_count", path));
-  if (pages == "0") return Status::Busy(path + " is empty: it is being created; try again");
+  if (pages == "0") return Empty(path);
   // Finds other users, also those of this process, whose locks the system does not tell from our own.
   for (const char* sql : {"BEGIN EXCLUSIVE", "COMMIT"}) {
     const Result<std::string> done = Run(db.get(), sql, path);
@@ -101,10 +103,15 @@ Status MakeLive(const Environment& environment, const Layout& layout, const char
   EFS_RETURN_IF_ERROR(Recover(layout.base(), stock_vfs));
   EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> lock, LockRecovered(files, layout));
   EFS_RETURN_IF_ERROR(UndoBrokenCreation(*lock));
-  EFS_RETURN_IF_ERROR(SetWalMode(*lock));
+  EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, lock->Look());
+  if (attributes.size == 0) return Empty(layout.base());
   EFS_ASSIGN_OR_RETURN(const std::unique_ptr<BaseFile> base, BaseFile::Open(files, layout.base()));
-  EFS_RETURN_IF_ERROR(StampBase(*lock, environment.clock, environment.merge.tick));
-  EFS_RETURN_IF_ERROR(CreateLogDirectory(files, layout, base->page_size(), nullptr));
+  // When all that needs space is there: a full disk leaves the file as it was.
+  const auto change_header = [&](const Layout&, const std::string&) -> Status {
+    EFS_RETURN_IF_ERROR(SetWalMode(*lock));
+    return StampBase(*lock, environment.clock, environment.merge.tick);
+  };
+  EFS_RETURN_IF_ERROR(CreateLogDirectory(files, layout, base->page_size(), change_header));
   (void)files.Remove(layout.base() + "-shm");  // of a stock SQLite that died; nothing reads it any more
   return {};
 }

@@ -165,12 +165,14 @@ proctype User() {                /* opens the database with vfs=efs and commits,
 #endif
        atomic { if :: lock_ == _pid && wal == NOTHING && journal == 0 -> skip :: else -> unlock_base(); goto died fi };
 #endif
+#endif
+       prepare(i);
        may_die();
+#ifndef NO_LOCK_OVER_RENAME
        atomic { if :: MAY_WRITE -> header_wal = true :: else -> goto died fi };
 #else
        atomic { header_wal = true };
 #endif
-       prepare(i);
        may_die();
        rename_into_place(i);
        may_die();
