@@ -59,7 +59,8 @@ class BaseFile {
 Status StampBase(File& base, Clock& clock, Duration tick);
 
 // Makes the header of a whole database that needs no recovery say WAL mode, durably. The caller holds the lock on
-// SQLite's locking bytes through this very `base`. As after a commit, stock SQLite forgets what it has cached of the file.
+// SQLite's locking bytes through this very `base`. As after a commit, stock SQLite forgets what it has cached of the
+// file.
 Status SetWalMode(File& base);
 
 // Makes the header say rollback mode, durably. The caller is the file's only user.
