@@ -199,13 +199,15 @@ int Client::Head(int64_t* position, Tx* tx) {
   });
 }
 
+int64_t Client::Floor() const { return std::max(checker_.Floor(), newest_seen_); }
+
 void Client::Saw(int64_t position, int64_t floor) {
   checker_.Fresh(position, floor, "client " + std::to_string(number_));
   newest_seen_ = std::max(newest_seen_, position);
 }
 
 void Client::Glance() {
-  const int64_t floor = std::max(checker_.Floor(), newest_seen_);
+  const int64_t floor = Floor();
   Seen seen;
   const int rc = Head(&seen.position, &seen.tx);
   if (process_->dead()) return;
@@ -216,7 +218,7 @@ void Client::Glance() {
 }
 
 void Client::Read(Random random, Time longest_pause) {
-  const int64_t floor = std::max(checker_.Floor(), newest_seen_);
+  const int64_t floor = Floor();
   Seen first;
   Seen seen;
   int rc = sql_->Run("BEGIN");
@@ -328,7 +330,7 @@ void Client::Excuse(const Circumstances& begun) {
 void Client::Write(const Task& task) {
   Random random(task.seed);
   const Circumstances begun = Present();
-  const int64_t floor = std::max(checker_.Floor(), newest_seen_);
+  const int64_t floor = Floor();
   Written written;
   written.tx = number_ * kTxPerClient + ++transactions_;
   Tx predecessor = 0;

@@ -68,6 +68,8 @@ class Client {
   void RunTask(const Task& task, Random& random);
   void Do(const Task& task);
   void Glance();
+  // The oldest state that a transaction which begins now may see.
+  int64_t Floor() const;
   // A transaction that began when nothing older than `floor` might be seen has read `position`.
   void Saw(int64_t position, int64_t floor);
   void Read(Random random, Time longest_pause);

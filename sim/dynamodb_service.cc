@@ -1,10 +1,9 @@
 #include "sim/dynamodb_service.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "lease/dynamodb_lease_store.h"
-#include "sim/world.h"
+#include "sim/service_call.h"
 
 namespace sqlite_efs::sim {
 namespace {
@@ -27,34 +26,12 @@ class ServiceClient final : public HttpClient {
   ServiceClient(Process& process, std::shared_ptr<Purpose> purpose) : process_(process), purpose_(std::move(purpose)) {}
 
   Result<HttpResponse> Send(const HttpRequest& request, Duration limit) override {
-    World& world = *process_.world;
-    if (process_.dead()) return Unavailable();
-    const Verdict verdict = world.Entering(process_, purpose_->op);
-    const Time patience = Scheduler::Get().now() + process_.host->ToWorld(limit.count());
-    const auto give_up = [&] {
-      Scheduler::Get().Sleep(std::max<Time>(patience - Scheduler::Get().now(), 0));
-      return Unavailable();
-    };
-    const auto later = [&world, request] { (void)world.dynamodb.Serve(request); };
-    world.Travel(process_, true, verdict.delay_before);
-    if (process_.dead() || verdict.outcome == Verdict::Outcome::kLate) {
-      world.Later(later);
-      return give_up();
-    }
-    if (process_.host->is_cut() || world.service.out_until > Scheduler::Get().now()) return give_up();
-    HttpResponse response = world.dynamodb.Serve(request);
-    if (verdict.outcome == Verdict::Outcome::kDoubled) world.Later(later);
-    world.Travel(process_, true, verdict.delay_after);
-    world.Note(process_, purpose_->op, purpose_->lock_id, static_cast<int>(verdict.outcome));
-    // Who has given up waiting does not learn what it did.
-    if (process_.dead() || Scheduler::Get().now() > patience) return Unavailable();
-    if (verdict.outcome == Verdict::Outcome::kFailsAfter) return give_up();
-    return response;
+    auto response = AskService(process_, purpose_->op, purpose_->lock_id, limit,
+                               [&table = process_.world->dynamodb, request] { return table.Serve(request); });
+    return response ? Result<HttpResponse>(std::move(*response)) : ServiceUnavailable();
   }
 
  private:
-  static Status Unavailable() { return {StatusCode::kUnavailable, "the lease service did not answer"}; }
-
   Process& process_;
   const std::shared_ptr<const Purpose> purpose_;
 };

@@ -1,9 +1,6 @@
 #include "sim/lease_service.h"
 
-#include <algorithm>
-#include <utility>
-
-#include "sim/world.h"
+#include "sim/service_call.h"
 
 namespace sqlite_efs::sim {
 namespace {
@@ -16,58 +13,28 @@ class ServiceLeaseStore final : public LeaseStore {
   bool expires() const override { return true; }
 
   Result<AcquireReply> TryAcquire(const LeaseRecord& wanted, const Takeover& takeover, Duration limit) override {
-    AcquireReply reply;
-    EFS_RETURN_IF_ERROR(Ask(Op::kAcquire, wanted, limit, [&service = service(), &reply, wanted, takeover](bool first) {
-      const AcquireReply answer = service.TryAcquire(wanted, takeover);
-      if (first) reply = answer;
-    }));
-    return reply;
+    const auto reply =
+        AskService(process_, Op::kAcquire, wanted.lock_id, limit,
+                   [&service = service(), wanted, takeover] { return service.TryAcquire(wanted, takeover); });
+    return reply ? Result<AcquireReply>(*reply) : ServiceUnavailable();
   }
 
   Result<bool> Renew(const LeaseRecord& renewed, Duration limit) override {
-    bool held = false;
-    EFS_RETURN_IF_ERROR(Ask(Op::kRenew, renewed, limit, [&service = service(), &held, renewed](bool first) {
-      const bool answer = service.Renew(renewed);
-      if (first) held = answer;
-    }));
-    return held;
+    const auto held = AskService(process_, Op::kRenew, renewed.lock_id, limit,
+                                 [&service = service(), renewed] { return service.Renew(renewed); });
+    return held ? Result<bool>(*held) : ServiceUnavailable();
   }
 
   Status Release(const LeaseRecord& mine, const std::optional<CleanRelease>& clean, Duration limit) override {
-    return Ask(Op::kRelease, mine, limit, [&service = service(), mine, clean](bool) { service.Release(mine, clean); });
+    const auto done = AskService(process_, Op::kRelease, mine.lock_id, limit, [&service = service(), mine, clean] {
+      service.Release(mine, clean);
+      return true;
+    });
+    return done ? Status() : ServiceUnavailable();
   }
 
  private:
   LeaseService& service() { return process_.world->service; }
-
-  static Status Unavailable() { return {StatusCode::kUnavailable, "the lease service did not answer"}; }
-
-  // `request(first)`: the first time its answer is for this call, later nobody waits for it.
-  template <typename Request>
-  Status Ask(Op op, const LeaseRecord& record, Duration limit, const Request& request) {
-    World& world = *process_.world;
-    if (process_.dead()) return Unavailable();
-    const Verdict verdict = world.Entering(process_, op);
-    const Time patience = Scheduler::Get().now() + process_.host->ToWorld(limit.count());
-    const auto give_up = [&] {
-      Scheduler::Get().Sleep(std::max<Time>(patience - Scheduler::Get().now(), 0));
-      return Unavailable();
-    };
-    world.Travel(process_, true, verdict.delay_before);
-    if (process_.dead() || verdict.outcome == Verdict::Outcome::kLate) {
-      world.Later([request] { request(false); });
-      return give_up();
-    }
-    if (process_.host->is_cut() || service().out_until > Scheduler::Get().now()) return give_up();
-    // Who has given up waiting does not learn what it did.
-    const bool late = Scheduler::Get().now() > patience;
-    request(!late);
-    if (verdict.outcome == Verdict::Outcome::kDoubled) world.Later([request] { request(false); });
-    world.Travel(process_, true, verdict.delay_after);
-    world.Note(process_, op, record.lock_id, static_cast<int>(verdict.outcome));
-    if (process_.dead() || late || Scheduler::Get().now() > patience) return Unavailable();
-    return verdict.outcome == Verdict::Outcome::kFailsAfter ? give_up() : Status();
-  }
 
   Process& process_;
 };

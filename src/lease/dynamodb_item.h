@@ -15,7 +15,8 @@ namespace sqlite_efs {
 // Attributes by name; each value as DynamoDB's JSON has it: {"S":"text"}, {"N":"1"} ...
 using DynamoDbAttributes = std::map<std::string, std::string>;
 
-// What a table keeps of one database (docs/dynamodb.md lists the attributes). lock_id is absent once released.
+// What a table keeps of one database (docs/protocol.md, "The lease", lists the attributes). lock_id is absent once
+// released.
 struct DynamoDbItem {
   DynamoDbAttributes attributes;  // all there are, also those of other programs
   LeaseRecord record;             // what they say, as far as it is understood
