@@ -139,9 +139,12 @@ bool Client::Open() {
 }
 
 bool Client::NeedsMore() const {
+  return (checker_.commits < kFewCommits || NeedsFaults()) && extra_ < kMaxExtra;
+}
+
+bool Client::NeedsFaults() const {
   const World& world = *World::Present();
-  const bool eventful = world.faults_met >= std::min<uint64_t>(kFewFaults, world.faults.size());
-  return (checker_.commits < kFewCommits || !eventful) && extra_ < kMaxExtra;
+  return world.faults_met < std::min<uint64_t>(kFewFaults, world.faults.size());
 }
 
 void Client::Run(Process& process) {
@@ -151,6 +154,7 @@ void Client::Run(Process& process) {
     const bool listed = next_ < tasks_.size();
     const Task task = listed ? tasks_[next_] : Task{Work::kTransfer, random.Next(), false};
     listed ? next_++ : extra_++;
+    if (!listed && NeedsFaults()) process.world->HastenFaults();
     if (!listed) Pause(random, kLongestExtraPause);
     if (!task.masked) RunTask(task, random);
   }

@@ -64,6 +64,7 @@ class Client {
 
  private:
   bool NeedsMore() const;
+  bool NeedsFaults() const;
   bool Open();
   void RunTask(const Task& task, Random& random);
   void Do(const Task& task);

@@ -1,5 +1,7 @@
 #include "sim/faults.h"
 
+#include <algorithm>
+
 namespace sqlite_efs::sim {
 namespace {
 
@@ -15,6 +17,8 @@ constexpr std::array<const char*, kFaultKinds> kKindNames = {
 constexpr Time kShortest = kMillisecond;
 constexpr Time kLongest = 60 * kSecond;
 constexpr size_t kEarlyFaults = 4;
+constexpr uint32_t kHastened_calls = 200;
+constexpr uint32_t kHastenedOfOneKind_calls = 4;
 // Calls at which the protocol takes its decisions; the others are met by counting all calls.
 constexpr std::array kDecisive = {Op::kWrite, Op::kSync,   Op::kLook,      Op::kTouch,    Op::kChangeMode, Op::kLink,
                                   Op::kOpen,  Op::kRename, Op::kList,      Op::kAcquire,  Op::kRelease,    Op::kTryLock,
@@ -49,6 +53,8 @@ bool Suits(FaultKind kind, Op op) {
       return true;
   }
 }
+
+bool SuitsAllCalls(FaultKind kind) { return Suits(kind, Op::kStat) && Suits(kind, Op::kSleep); }
 
 }  // namespace
 
@@ -95,7 +101,7 @@ std::vector<Fault> DrawFaults(Random random, const FaultKinds& kinds, size_t cou
     do {
       fault.op = random.OneIn(3) ? static_cast<Op>(random.Below(kOps)) : kDecisive[random.Below(kDecisive.size())];
     } while (!Suits(fault.kind, fault.op));
-    if (!Suits(fault.kind, Op::kStat) || !Suits(fault.kind, Op::kSleep)) fault.any_op = false;
+    if (!SuitsAllCalls(fault.kind)) fault.any_op = false;
     const bool early = faults.size() < kEarlyFaults;
     if (early && !fault.any_op) {
       do {
@@ -111,6 +117,16 @@ std::vector<Fault> DrawFaults(Random random, const FaultKinds& kinds, size_t cou
     faults.push_back(fault);
   }
   return faults;
+}
+
+void Hasten(Fault& fault) {
+  fault.any_op = SuitsAllCalls(fault.kind);
+  if (fault.any_op) {
+    fault.countdown = std::min(fault.countdown, kHastened_calls);
+    return;
+  }
+  fault.op = *std::find_if(kFrequent.begin(), kFrequent.end(), [&](Op op) { return Suits(fault.kind, op); });
+  fault.countdown = std::min(fault.countdown, kHastenedOfOneKind_calls);
 }
 
 }  // namespace sqlite_efs::sim

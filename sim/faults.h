@@ -99,6 +99,9 @@ bool NeedsService(FaultKind kind);
 // A history's faults, which its seed decides. Some come so early that every history has them.
 std::vector<Fault> DrawFaults(Random random, const FaultKinds& kinds, size_t count, uint32_t expected_calls);
 
+// Lets it happen at one of the next calls that every history has: the one it was meant for may not come any more.
+void Hasten(Fault& fault);
+
 }  // namespace sqlite_efs::sim
 
 #endif  // SQLITE_EFS_SIM_FAULTS_H_

@@ -157,6 +157,11 @@ Verdict World::Entering(Process& process, Op op) {
   return verdict;
 }
 
+void World::HastenFaults() {
+  const auto next = std::find_if(faults.begin(), faults.end(), [](const Fault& fault) { return !fault.masked; });
+  if (next != faults.end()) Hasten(*next);
+}
+
 void World::Happen(Process& process, const Fault& fault, Op op, Verdict* verdict) {
   Host& host = *process.host;
   counts.faults[static_cast<size_t>(fault.kind)]++;
