@@ -20,7 +20,7 @@ constexpr int kMaxFinalAttempts = 40;
 constexpr uint64_t kFewCommits = 20;
 constexpr uint64_t kFewFaults = 3;
 constexpr Time kLongestExtraPause = 5 * kSecond;
-constexpr size_t kMaxExtra = 60;
+constexpr size_t kMaxExtra = 120;
 constexpr int64_t kTxPerClient = 1'000'000;
 
 // SQLite's answers that say that the files contradict themselves, or that the program does.

@@ -48,7 +48,7 @@ SimFile::~SimFile() {
 // Whether the server answers for this descriptor.
 Status SimFile::CheckHandle(const char* action) const {
   const Inode& inode = server().Get(state_.ino);
-  if (server().HasLostLock(state_.open)) return Fail(EIO, action);
+  if (server().Refuses(state_.open)) return Fail(EIO, action);
   if (host().local() || inode.links > 0 || inode.answers_when_removed) return {};
   return Fail(ESTALE, action);
 }
@@ -130,8 +130,11 @@ Status SimFile::Sync() {
   });
 }
 
+// Unlike a write, which the client sends before it gives up a killed process's locks, a change of size may come late.
 Status SimFile::Truncate(uint64_t size) {
-  const auto apply = [&server = server(), ino = state_.ino, size] { return server.Truncate(ino, size); };
+  const auto apply = [&server = server(), state = state_, size] {
+    return server.Refuses(state.open) ? EIO : server.Truncate(state.ino, size);
+  };
   return Call(
       process_, Op::kTruncate, path_, true,
       [&](const Verdict&) -> Status {

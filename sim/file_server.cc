@@ -15,7 +15,7 @@ void FileServer::Reset(uint64_t seed) {
   files_made = 0;
   if (inodes_.empty()) inodes_.push_back(nullptr);
   count_ = 1;
-  lost_.assign(1, 0);
+  refused_.assign(1, 0);
   (void)NewInode(/*is_directory=*/true, 0777, 0);
 }
 
@@ -196,7 +196,7 @@ bool FileServer::TryLock(Ino ino, const ServerLock& lock) {
   }
   std::erase_if(locks, [&](const ServerLock& held) {
     if (!conflicts(held)) return false;
-    lost_[held.open] = 1;
+    refused_[held.open] = 1;
     return true;
   });
   Unlock(ino, lock.open, lock.begin, lock.end);
@@ -216,12 +216,13 @@ void FileServer::Unlock(Ino ino, OpenId open, uint64_t begin, uint64_t end) {
 }
 
 OpenId FileServer::NewOpen() {
-  lost_.push_back(0);
-  return static_cast<OpenId>(lost_.size() - 1);
+  refused_.push_back(0);
+  return static_cast<OpenId>(refused_.size() - 1);
 }
 
 void FileServer::Close(Ino ino, OpenId open) {
   std::erase_if(Get(ino).locks, [&](const ServerLock& held) { return held.open == open; });
+  refused_[open] = 1;
 }
 
 }  // namespace sqlite_efs::sim

@@ -83,8 +83,8 @@ class FileServer {
   void Unlock(Ino ino, OpenId open, uint64_t begin, uint64_t end);
   OpenId NewOpen();
   void Close(Ino ino, OpenId open);
-  // Whether the server has given a lock of this opening to somebody else.
-  bool HasLostLock(OpenId open) const { return lost_[open] != 0; }
+  // Whether it takes no write and no size under this opening any more: it is closed, or a lock of it somebody else's.
+  bool Refuses(OpenId open) const { return refused_[open] != 0; }
 
   uint64_t files_made = 0;
 
@@ -97,7 +97,7 @@ class FileServer {
   Random random_;
   std::vector<std::unique_ptr<Inode>> inodes_;  // [0] is never used
   size_t count_ = 0;
-  std::vector<uint8_t> lost_;  // by OpenId
+  std::vector<uint8_t> refused_;  // by OpenId
 };
 
 }  // namespace sqlite_efs::sim

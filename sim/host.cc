@@ -277,7 +277,7 @@ void Host::Send(Ino ino, Extent& extent) {
     data.change_before = server_.Get(ino).change;
     const uint64_t end = data.offset + data.bytes.size();
     const Inode& inode = server_.Get(ino);
-    int error = server_.HasLostLock(data.open) ? EIO : 0;
+    int error = server_.Refuses(data.open) ? EIO : 0;
     if (inode.links == 0 && !inode.answers_when_removed) error = ESTALE;
     if (write_fails) error = EIO;
     write_fails = false;
@@ -306,7 +306,7 @@ void Host::Send(Ino ino, Extent& extent) {
       const Bytes part = Bytes(data.bytes).subspan(cuts[i] - data.offset, cuts[i + 1] - cuts[i]);
       Do(at, [this, ino, id, left, open = data.open, offset = cuts[i],
               copy = std::vector<std::byte>(part.begin(), part.end())] {
-        server_.HasLostLock(open) ? Refused(ino, EIO) : server_.Land(ino, offset, copy);
+        server_.Refuses(open) ? Refused(ino, EIO) : server_.Land(ino, offset, copy);
         if (--*left == 0) Landed(ino, id);
       });
     }

@@ -339,6 +339,19 @@ TEST_F(ModelTest, A_killed_process_keeps_its_locks_until_its_writes_are_sent) {
   });
 }
 
+TEST_F(ModelTest, A_change_of_size_that_comes_when_its_killed_process_s_file_is_closed_is_refused) {
+  writer_.Do([&] { writer_.Write(*writer_.Open("f"), "whole"); });
+  std::unique_ptr<File> held;
+  reader_.Do([&] {
+    held = reader_.Open("f");
+    Scheduler::Get().At(Scheduler::Get().now() + kMicrosecond, [&] { world_.Kill(reader_.process()); });
+    EXPECT_FALSE(held->Truncate(0).ok());
+  });
+  held.reset();
+  Pass(kStalest);
+  writer_.Do([&] { EXPECT_EQ(writer_.Read(*writer_.Open("f")), "whole"); });
+}
+
 TEST_F(ModelTest, A_frozen_hosts_monotonic_clock_goes_on_or_stands_still) {
   for (const bool stands : {false, true}) {
     const Time before = reader_.host().Monotonic();

@@ -158,8 +158,9 @@ Verdict World::Entering(Process& process, Op op) {
 }
 
 void World::HastenFaults() {
-  const auto next = std::find_if(faults.begin(), faults.end(), [](const Fault& fault) { return !fault.masked; });
-  if (next != faults.end()) Hasten(*next);
+  for (Fault& fault : faults) {
+    if (!fault.masked) Hasten(fault);
+  }
 }
 
 void World::Happen(Process& process, const Fault& fault, Op op, Verdict* verdict) {

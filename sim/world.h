@@ -86,7 +86,7 @@ class World {
   void Close(Host& host, const OpenFile& file);
   // At the beginning of each call: counts it, and lets happen what is due.
   Verdict Entering(Process& process, Op op);
-  // Lets one of those that are left happen soon.
+  // Lets those that are left happen soon.
   void HastenFaults();
   // Somebody has got on: ends the holds that waited for it. The counts say how far.
   void Progress();

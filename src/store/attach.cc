@@ -51,11 +51,19 @@ Status CreateLogDirectory(FileSystem& files, const Layout& layout, uint32_t page
   return scratch.MoveIntoPlace();
 }
 
-Status CreateDatabase(FileSystem& files, File& base, const Layout& layout, uint32_t page_size,
-                      const BeforeGoingLive& before) {
-  EFS_RETURN_IF_ERROR(base.WriteAt(0, EmptyDatabasePage(page_size)));
-  EFS_RETURN_IF_ERROR(base.Sync());
-  return CreateLogDirectory(files, layout, page_size, before);
+Result<FileAttributes> CreateDatabase(FileSystem& files, File& base, const Layout& layout, uint32_t page_size,
+                                      const BeforeGoingLive& before) {
+  FileAttributes written;
+  // The last thing before the rename: the server refuses it when the lock was lost while the rest was prepared.
+  const auto write_page = [&](const Layout& prepared, const std::string& id) -> Status {
+    if (before) EFS_RETURN_IF_ERROR(before(prepared, id));
+    EFS_RETURN_IF_ERROR(base.WriteAt(0, EmptyDatabasePage(page_size)));
+    EFS_RETURN_IF_ERROR(base.Sync());
+    EFS_ASSIGN_OR_RETURN(written, base.Look());
+    return {};
+  };
+  EFS_RETURN_IF_ERROR(CreateLogDirectory(files, layout, page_size, write_page));
+  return written;
 }
 
 Status UndoBrokenCreation(File& base) {

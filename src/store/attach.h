@@ -21,8 +21,9 @@ Status CreateLogDirectory(FileSystem& files, const Layout& layout, uint32_t page
 
 // Makes the empty file `base` the base of an empty live database with pages of that size. The caller must hold the lock
 // on SQLite's locking bytes through this very descriptor: one whose host was frozen meanwhile must not write any more.
-Status CreateDatabase(FileSystem& files, File& base, const Layout& layout, uint32_t page_size,
-                      const BeforeGoingLive& before);
+// Returns the base as it wrote it: where it is not so any more once the database is live, it is not empty either.
+Result<FileAttributes> CreateDatabase(FileSystem& files, File& base, const Layout& layout, uint32_t page_size,
+                                      const BeforeGoingLive& before);
 
 // Empties a file whose creation was broken off in the middle of its first page: there never was anything in it. The
 // caller must hold the lock on SQLite's locking bytes through this very descriptor.

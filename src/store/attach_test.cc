@@ -118,7 +118,7 @@ TEST_P(AttachTroubleTest, At_any_call_leaves_a_new_database_to_be_made_or_live) 
       GetParam(), [&] { MakeEmpty(); },
       [&](FileSystem& files) -> Status {
         EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> base, files.Open(layout_.base(), OpenMode::kReadWrite));
-        return CreateDatabase(files, *base, layout_, kPageSize, nullptr);
+        return CreateDatabase(files, *base, layout_, kPageSize, nullptr).status();
       });
 }
 

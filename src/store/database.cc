@@ -249,14 +249,19 @@ Status Database::Create(File& base, uint32_t page_size) {
     lease = NewLease(environment_, options_.lease, layout_, prepared, file.mode, id);
     return lease->Acquire(environment_.clock.Now() + kCreationTimeout).status();
   };
-  EFS_RETURN_IF_ERROR(CreateDatabase(environment_.files, base, layout_, page_size, take_lease));
+  EFS_ASSIGN_OR_RETURN(const FileAttributes written,
+                       CreateDatabase(environment_.files, base, layout_, page_size, take_lease));
   EFS_ASSIGN_OR_RETURN(std::shared_ptr<LiveDatabase> live,
                        LiveDatabase::Open(environment_, layout_, options_, std::move(lease)));
   EFS_RETURN_IF_ERROR(live->AdoptFirstSegment());
-  const std::lock_guard lock(mutex_);
-  live_ = std::move(live);
-  was_live_ = true;
-  return {};
+  {
+    const std::lock_guard lock(mutex_);
+    live_ = std::move(live);
+    was_live_ = true;
+  }
+  // Stopped before the rename, and the lock lost: others may have filled the file, and made it ordinary again.
+  EFS_ASSIGN_OR_RETURN(const FileAttributes found, base.Look());
+  return found == written ? Status() : Superseded(path());
 }
 
 Result<CheckpointReport> Database::Checkpoint(Owner owner, Duration timeout, const Progress& progress) {
