@@ -138,9 +138,7 @@ bool Client::Open() {
   return false;
 }
 
-bool Client::NeedsMore() const {
-  return (checker_.commits < kFewCommits || NeedsFaults()) && extra_ < kMaxExtra;
-}
+bool Client::NeedsMore() const { return (checker_.commits < kFewCommits || NeedsFaults()) && extra_ < kMaxExtra; }
 
 bool Client::NeedsFaults() const {
   const World& world = *World::Present();
