@@ -47,8 +47,8 @@ Writer::~Writer() {
 Status Writer::WritePage(PageNumber page, Bytes content) {
   if (!transaction_) {
     assert(from_.is_new());
-    EFS_RETURN_IF_ERROR(database_.Create(*creation_lock_, static_cast<uint32_t>(content.size())));
-    const std::shared_ptr<LiveDatabase> live = database_.live();
+    EFS_ASSIGN_OR_RETURN(const std::shared_ptr<LiveDatabase> live,
+                         database_.Create(*creation_lock_, static_cast<uint32_t>(content.size())));
     transaction_ = std::make_unique<WriteTransaction>(database_.environment_, *live, live->log().newest());
     from_.live_ = live;
   }
@@ -110,7 +110,7 @@ Result<std::shared_ptr<LiveDatabase>> Database::OpenLive() {
   }
   EFS_ASSIGN_OR_RETURN(std::shared_ptr<LiveDatabase> opened, LiveDatabase::Open(environment_, layout_, options_));
   const std::lock_guard lock(mutex_);
-  live_ = std::move(opened);
+  if (!live_) live_ = std::move(opened);  // unless a creator was faster, who writes to his own
   was_live_ = true;
   return live_;
 }
@@ -241,7 +241,7 @@ Result<std::unique_ptr<File>> Database::LockCreation(Instant deadline) {
 }
 
 // Makes the empty file an empty live database, of which this process is the first writer.
-Status Database::Create(File& base, uint32_t page_size) {
+Result<std::shared_ptr<LiveDatabase>> Database::Create(File& base, uint32_t page_size) {
   if (!IsPageSize(page_size)) return Status::Invalid(path() + ": a page size of " + std::to_string(page_size));
   std::unique_ptr<Lease> lease;
   const auto take_lease = [&](const Layout& prepared, const std::string& id) -> Status {
@@ -254,14 +254,13 @@ Status Database::Create(File& base, uint32_t page_size) {
   EFS_ASSIGN_OR_RETURN(std::shared_ptr<LiveDatabase> live,
                        LiveDatabase::Open(environment_, layout_, options_, std::move(lease)));
   EFS_RETURN_IF_ERROR(live->AdoptFirstSegment());
-  {
-    const std::lock_guard lock(mutex_);
-    live_ = std::move(live);
-    was_live_ = true;
-  }
   // Stopped before the rename, and the lock lost: others may have filled the file, and made it ordinary again.
   EFS_ASSIGN_OR_RETURN(const FileAttributes found, base.Look());
-  return found == written ? Status() : Superseded(path());
+  if (found != written) return Superseded(path());
+  const std::lock_guard lock(mutex_);
+  live_ = live;
+  was_live_ = true;
+  return live;
 }
 
 Result<CheckpointReport> Database::Checkpoint(Owner owner, Duration timeout, const Progress& progress) {

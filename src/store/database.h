@@ -135,7 +135,7 @@ class Database {
   Result<std::unique_ptr<Writer>> BeginInPlace(const Snapshot& from, Instant deadline);
   Result<LogPosition> BeginTenure(LiveDatabase& live, Instant deadline);
   Result<std::unique_ptr<File>> LockCreation(Instant deadline);
-  Status Create(File& base, uint32_t page_size);
+  Result<std::shared_ptr<LiveDatabase>> Create(File& base, uint32_t page_size);
   Status SealAll(Owner owner, Duration timeout);
   void KeepPlace();
   void EndWrite();
