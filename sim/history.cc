@@ -24,8 +24,6 @@ constexpr size_t kLeastTasks = 9;
 constexpr size_t kMostTasks = 14;
 constexpr std::array<Time, 4> kTicks = {1, 4 * kMillisecond, 10 * kMillisecond, 50 * kMillisecond};
 
-enum class Start { kLive, kOrdinary, kNew };
-
 // The files that histories begin with.
 struct Templates {
   FileServer ordinary;
@@ -104,6 +102,7 @@ class History {
     world_.server.coarse_change = random_.OneIn(3);
     world_.server.lock_lease = static_cast<Time>(random_.Between(1, 20)) * kSecond;
     start_ = random_.OneIn(8) ? Start::kNew : random_.OneIn(12) ? Start::kOrdinary : Start::kLive;
+    if (options_.start != Start::kBySeed) start_ = options_.start;
     if (start_ == Start::kLive) world_.server.CopyFiles(Prepared().live);
     if (start_ == Start::kOrdinary) world_.server.CopyFiles(Prepared().ordinary);
     for (int i = 0; i < hosts; i++) world_.AddHost(local_);
@@ -120,7 +119,8 @@ class History {
 
   void AddClients(int hosts) {
     const size_t processes = hosts == 1 ? random_.Between(3, 5) : static_cast<size_t>(hosts) + random_.Below(2);
-    const uint64_t detaches = random_.OneIn(8) ? random_.OneIn(2) ? 4 : 12 : 0;
+    uint64_t detaches = random_.OneIn(8) ? random_.OneIn(2) ? 4 : 12 : 0;
+    if (options_.detaches != 0) detaches = options_.detaches;
     for (size_t p = 0; p < processes; p++) {
       Host& host = *world_.hosts[p % static_cast<size_t>(hosts)];
       const bool read_only = p + 1 == processes && p >= 3 && random_.OneIn(2);

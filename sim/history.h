@@ -13,9 +13,13 @@
 
 namespace sqlite_efs::sim {
 
+enum class Start : uint8_t { kBySeed, kLive, kOrdinary, kNew };
+
 // What may happen in histories, whatever the seed.
 struct Options {
   int hosts = 0;  // 0: the seed decides; 1: processes of one machine, with the embedded lease
+  Start start = Start::kBySeed;
+  uint64_t detaches = 0;  // one task in so many is a detach; 0: the seed decides
   size_t least_faults = 4;
   size_t most_faults = 9;
   FaultKinds kinds = {};

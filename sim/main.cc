@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -12,12 +13,16 @@
 namespace sqlite_efs::sim {
 namespace {
 
+const std::map<std::string, Start> kStarts = {
+    {"seed", Start::kBySeed}, {"live", Start::kLive}, {"ordinary", Start::kOrdinary}, {"new", Start::kNew}};
+
 struct Arguments {
   uint64_t seed = 1;
   uint64_t histories = 1000;
   int jobs = 1;
   std::vector<std::string> faults = {"all"};
   std::string without;
+  std::string start = "seed";
   bool trace = false;
   bool until_violation = false;
   Options options;
@@ -77,6 +82,8 @@ void PrintTable(const Totals& totals, double seconds, int jobs) {
 std::string Command(const Arguments& arguments, const Plan& plan) {
   std::string command = "efs-sim --seed " + std::to_string(plan.seed) + " --trace";
   if (arguments.options.hosts != 0) command += " --hosts " + std::to_string(arguments.options.hosts);
+  if (arguments.start != "seed") command += " --start " + arguments.start;
+  if (arguments.options.detaches != 0) command += " --detaches " + std::to_string(arguments.options.detaches);
   std::string faults;
   for (const std::string& name : arguments.faults) faults += (faults.empty() ? "" : ",") + name;
   if (faults != "all") command += " --faults " + faults;
@@ -134,6 +141,11 @@ int Main(int argc, char** argv) {
   app.add_option("--hosts", arguments.options.hosts, "Machines; 1: with the embedded lease; 0: the seed decides")
       ->check(CLI::Range(0, 8))
       ->capture_default_str();
+  app.add_option("--start", arguments.start, "What there is at first: new (an empty file), ordinary, live, or seed")
+      ->check(CLI::IsMember(kStarts))
+      ->capture_default_str();
+  app.add_option("--detaches", arguments.options.detaches, "One task in so many is a detach; 0: the seed decides")
+      ->capture_default_str();
   app.add_option("--faults", arguments.faults, "Which kinds may happen, or all, or none")->delimiter(',');
   app.add_option("--jobs", arguments.jobs, "Processes to run in")->check(CLI::Range(1, 256))->capture_default_str();
   app.add_option("--without", arguments.without, "With --trace: what to leave out, as a reduced history says");
@@ -142,6 +154,7 @@ int Main(int argc, char** argv) {
   app.add_flag("--trace", arguments.trace, "Shows each call of the one history --seed");
   CLI11_PARSE(app, argc, argv);
   if (!ChooseFaults(arguments.faults, &arguments.options.kinds)) return 2;
+  arguments.options.start = kStarts.at(arguments.start);
   PrepareHistories();
   return arguments.trace ? Trace(arguments) : Judge(arguments);
 }
