@@ -86,7 +86,7 @@ std::string MeaningOf(const std::string& code, const DynamoDbCall& call) {
   }
   if (code == "ResourceNotFoundException") {
     return "there is no table " + call.table + " in " + call.region +
-           "; name another one, or make it: " + CreateTable(call);
+           "; name another one, or make it: manage.py efs_create_lock_table (Django), or " + CreateTable(call);
   }
   if (code == "ValidationException") {
     return "the table " + call.table + " in " + call.region +

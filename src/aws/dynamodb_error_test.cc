@@ -25,7 +25,8 @@ TEST(DynamoDbErrorTest, Says_what_is_wrong_and_what_to_do) {
       {"AccessDeniedException", StatusCode::kReadOnly, {"dynamodb:PutItem", "table locks in eu-west-1"}},
       {"ResourceNotFoundException",
        StatusCode::kCantOpen,
-       {"aws dynamodb create-table --region eu-west-1 --table-name locks --attribute-definitions "
+       {"manage.py efs_create_lock_table",
+        "aws dynamodb create-table --region eu-west-1 --table-name locks --attribute-definitions "
         "AttributeName=pk,AttributeType=S --key-schema AttributeName=pk,KeyType=HASH --billing-mode PAY_PER_REQUEST"}},
       {"ValidationException", StatusCode::kCantOpen, {"its key must be the attribute pk", "create-table"}},
       {"UnrecognizedClientException", StatusCode::kCantOpen, {"the credentials are not valid in eu-west-1"}},

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 #include <fstream>
 
@@ -20,6 +21,9 @@ std::string DescribeThisProcess() {
   if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '?';
   std::string program;
   std::ifstream("/proc/self/comm") >> program;
+  // On Lambda the host's name and the process say little.
+  const char* function = std::getenv("AWS_LAMBDA_FUNCTION_NAME");
+  if (function != nullptr && *function != '\0') program += ", function " + std::string(function);
   std::string text = std::string(host.data()) + ", process " + std::to_string(::getpid()) + " (" + program + ")";
   text.resize(std::min(text.size(), kHolderText_bytes));
   return text;

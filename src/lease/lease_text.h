@@ -11,7 +11,7 @@ namespace sqlite_efs {
 
 // What the lease says to people.
 
-// "host, process 123 (program)": who this process is.
+// Who this process is: "host, process 123 (program)", on Lambda "host, process 123 (program, function NAME)".
 std::string DescribeThisProcess();
 
 // " by HOLDER", with its times if the record expires; nothing if nobody holds the lease.

@@ -132,6 +132,7 @@ std::optional<std::string> ReadEnvironment(const char* name) {
 
 Result<Settings> ParseSettings(const std::vector<UriParameter>& parameters, const EnvironmentReader& environment) {
   Settings settings;
+  settings.lambda_function = environment("AWS_LAMBDA_FUNCTION_NAME").value_or("");
   for (const Setting& setting : kSettings) {
     bool in_uri = false;
     for (const UriParameter& parameter : parameters) in_uri = in_uri || parameter.name == setting.parameter;
@@ -151,6 +152,14 @@ Result<Settings> ParseSettings(const std::vector<UriParameter>& parameters, cons
     EFS_RETURN_IF_ERROR(setting->set({"the URI parameter " + parameter.name, parameter.value}, &settings));
   }
   return settings;
+}
+
+Status CheckLeaseServesAll(const Settings& settings, const std::string& path) {
+  if (settings.lambda_function.empty() || !settings.lock_dynamodb_table.empty()) return {};
+  return Status::ReadOnly("attempt to write a readonly database: the Lambda function " + settings.lambda_function +
+                          " may run on many machines at a time, and the embedded lease of " + path +
+                          " serves one; set SQLITE_LOCK_DYNAMODB_TABLE (or the URI parameter lock_dynamodb_table) to "
+                          "a DynamoDB table, which manage.py efs_create_lock_table makes");
 }
 
 StoreOptions OptionsOf(const Settings& settings) {

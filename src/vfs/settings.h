@@ -21,6 +21,7 @@ struct Settings {
   uint64_t lock_max_attempts = 10;             // of a lease store whose records expire
   uint64_t lock_expiration_s = 10;             // of such a record that is not renewed
   std::string lock_dynamodb_table;             // with the lease; empty: the embedded lease
+  std::string lambda_function;                 // in which the process runs (AWS Lambda); empty: in none
   std::optional<Duration> lease_linger;        // how long an idle lease is kept; not set: the lease store's default
 };
 
@@ -37,6 +38,9 @@ std::optional<std::string> ReadEnvironment(const char* name);
 
 // kInvalid, naming the parameter or variable, for what is unknown, ill-formed, out of range or not safe.
 Result<Settings> ParseSettings(const std::vector<UriParameter>& parameters, const EnvironmentReader& environment);
+
+// kReadOnly if the lease does not serve all who may write to `path`: on Lambda any number of machines do. OK otherwise.
+Status CheckLeaseServesAll(const Settings& settings, const std::string& path);
 
 // What of it the store is to know.
 StoreOptions OptionsOf(const Settings& settings);

@@ -103,6 +103,18 @@ TEST(SettingsTest, Values_arrive) {
   EXPECT_EQ(OptionsOf(*settings).lease.dynamodb_table, "locks");
 }
 
+TEST(SettingsTest, On_Lambda_the_embedded_lease_does_not_serve_all) {
+  const std::pair<std::string, std::string> lambda = {"AWS_LAMBDA_FUNCTION_NAME", "polls"};
+  const Status status = CheckLeaseServesAll(*Parse({}, {lambda}), "/mnt/app.sqlite3");
+  ASSERT_TRUE(status.Is(StatusCode::kReadOnly));
+  for (const char* part : {"polls", "/mnt/app.sqlite3", "SQLITE_LOCK_DYNAMODB_TABLE", "efs_create_lock_table"}) {
+    EXPECT_NE(status.message().find(part), std::string::npos) << status.message();
+  }
+  EXPECT_TRUE(CheckLeaseServesAll(*Parse({{"lock_dynamodb_table", "locks"}}, {lambda}), "/x").ok());
+  EXPECT_TRUE(CheckLeaseServesAll(*Parse({}, {lambda, {"SQLITE_LOCK_DYNAMODB_TABLE", "locks"}}), "/x").ok());
+  EXPECT_TRUE(CheckLeaseServesAll(*Parse({}), "/x").ok());
+}
+
 TEST(SettingsTest, Unknown_parameters_are_refused_and_sqlites_own_are_not) {
   for (const char* name : {"timeot", "TIMEOUT", "", "table"}) {
     const Result<Settings> settings = Parse({{name, "1"}});

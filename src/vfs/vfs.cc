@@ -96,18 +96,27 @@ Status EnsureFile(FileSystem& files, const std::string& path, int flags) {
   return Status::CantOpen(made.status().message() + "; the database cannot be created there");
 }
 
+// What opening a database goes by.
+struct Opening {
+  const std::string& path;
+  const int flags;
+  const Settings& settings;
+};
+
 // Makes an ordinary database live on its first use.
-Status EnsureLive(Vfs& vfs, const std::string& path, int flags) {
+Status EnsureLive(Vfs& vfs, const Opening& opening) {
+  const std::string& path = opening.path;
   FileSystem& files = vfs.environment->files;
   if (IsLive(files, path)) return CheckNoJournal(files, path);
   EFS_ASSIGN_OR_RETURN(const FileAttributes file, files.Stat(path));
   if (file.size == 0) return CheckNoJournal(files, path);
-  if ((flags & SQLITE_OPEN_READWRITE) == 0) {
+  if ((opening.flags & SQLITE_OPEN_READWRITE) == 0) {
     return Status::CantOpen(path +
                             " is an ordinary database, and making it live needs writing; open it for writing "
                             "once, or run: sqlite-efs attach " +
                             path);
   }
+  EFS_RETURN_IF_ERROR(CheckLeaseServesAll(opening.settings, path));
   EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> readable, files.Open(path, OpenMode::kRead));
   if (!files.MayWrite(path) || !files.MayWrite(FolderOf(path))) {
     return Status::ReadOnly(path +
@@ -118,13 +127,12 @@ Status EnsureLive(Vfs& vfs, const std::string& path, int flags) {
 }
 
 // A site's first start meets an attach by another of its processes, or stock SQLite for a moment: that is waited for.
-Status EnsureLiveInTime(Vfs& vfs, const std::string& path, int flags, Duration timeout) {
+Status EnsureLiveInTime(Vfs& vfs, const Opening& opening, Instant deadline) {
   Clock& clock = vfs.environment->clock;
-  const Instant deadline = clock.Now() + timeout;
-  Status status = EnsureLive(vfs, path, flags);
+  Status status = EnsureLive(vfs, opening);
   while (status.Is(StatusCode::kBusy) && clock.Now() < deadline) {
     clock.Sleep(kAttachPoll);
-    status = EnsureLive(vfs, path, flags);
+    status = EnsureLive(vfs, opening);
   }
   return status;
 }
@@ -140,17 +148,19 @@ Status CheckWritable(FileSystem& files, const std::string& path) {
   return {};
 }
 
-Result<std::shared_ptr<Database>> OpenDatabase(Vfs& vfs, const std::string& path, int flags, const Settings& settings) {
-  const StoreOptions options = OptionsOf(settings);
-  const Instant deadline = vfs.environment->clock.Now() + settings.timeout;
-  EFS_RETURN_IF_ERROR(EnsureLiveInTime(vfs, path, flags, settings.timeout));
+Result<std::shared_ptr<Database>> OpenDatabase(Vfs& vfs, const Opening& opening) {
+  const std::string& path = opening.path;
+  const StoreOptions options = OptionsOf(opening.settings);
+  const Instant deadline = vfs.environment->clock.Now() + opening.settings.timeout;
+  EFS_RETURN_IF_ERROR(EnsureLiveInTime(vfs, opening, deadline));
   Result<std::shared_ptr<Database>> database = vfs.registry().Open(path, options);
   // A detach was broken off after it had ended the log: what is left of it is removed, and the file goes live again.
-  if (database.ok() || (flags & SQLITE_OPEN_READWRITE) == 0) return database;
+  if (database.ok() || (opening.flags & SQLITE_OPEN_READWRITE) == 0) return database;
   const Result<bool> detached = IsDetached(vfs.environment->files, Layout(path));
   if (!database.status().Is(StatusCode::kStale) && !(detached.ok() && *detached)) return database;
+  EFS_RETURN_IF_ERROR(CheckLeaseServesAll(opening.settings, path));
   EFS_RETURN_IF_ERROR(FinishDetach(*vfs.environment, Layout(path), deadline));
-  EFS_RETURN_IF_ERROR(EnsureLiveInTime(vfs, path, flags, deadline - vfs.environment->clock.Now()));
+  EFS_RETURN_IF_ERROR(EnsureLiveInTime(vfs, opening, deadline));
   return vfs.registry().Open(path, options);
 }
 
@@ -159,8 +169,9 @@ Status OpenLive(Vfs& vfs, sqlite3_filename name, sqlite3_file* file, int flags, 
   const std::string path = name;
   EFS_ASSIGN_OR_RETURN(const Settings settings, SettingsOf(name));
   EFS_RETURN_IF_ERROR(EnsureFile(files, path, flags));
-  EFS_ASSIGN_OR_RETURN(std::shared_ptr<Database> database, OpenDatabase(vfs, path, flags, settings));
+  EFS_ASSIGN_OR_RETURN(std::shared_ptr<Database> database, OpenDatabase(vfs, {path, flags, settings}));
   Status writable = CheckWritable(files, path);
+  if (writable.ok()) writable = CheckLeaseServesAll(settings, path);
   if ((flags & SQLITE_OPEN_READWRITE) == 0) writable = Status::ReadOnly(path + " was opened for reading only");
   OpenLiveFile(file, name, std::make_unique<Connection>(std::move(database), settings, std::move(writable)));
   if (out_flags != nullptr) *out_flags = flags;

@@ -449,6 +449,22 @@ TEST_F(VfsTest, Mode_ro_of_an_ordinary_database_is_refused_with_a_remedy) {
   EXPECT_FALSE(Live("db.sqlite3"));
 }
 
+TEST_F(VfsTest, On_Lambda_nothing_is_written_under_the_embedded_lease) {
+  ASSERT_NO_FATAL_FAILURE(MakeLive());
+  ASSERT_NO_FATAL_FAILURE(MakeStock("ordinary.sqlite3"));
+  ASSERT_EQ(::setenv("AWS_LAMBDA_FUNCTION_NAME", "polls", 1), 0);
+  SqliteDatabase db = Open();
+  EXPECT_EQ(db.Query("SELECT count(*) FROM t"), "1");
+  for (const char* write : {"INSERT INTO t VALUES (2)", "BEGIN IMMEDIATE", "PRAGMA wal_checkpoint"}) {
+    EXPECT_EQ(db.Exec(write) & kPrimary, SQLITE_READONLY) << write;
+    EXPECT_NE(std::string(sqlite_efs_last_error()).find("SQLITE_LOCK_DYNAMODB_TABLE"), std::string::npos) << write;
+  }
+  ExpectRefused(Uri(Path("ordinary.sqlite3")), SQLITE_CANTOPEN, {"SQLITE_LOCK_DYNAMODB_TABLE"});
+  EXPECT_FALSE(Live("ordinary.sqlite3"));
+  ASSERT_EQ(::unsetenv("AWS_LAMBDA_FUNCTION_NAME"), 0);
+  EXPECT_EQ(db.Query("SELECT count(*) FROM t"), "1");
+}
+
 // --- bad files
 
 TEST_F(VfsTest, Bad_files_are_refused_each_with_its_reason_and_nothing_is_written) {
