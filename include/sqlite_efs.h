@@ -28,8 +28,32 @@ int sqlite_efs_register(int make_default);
 const char* sqlite_efs_last_error(void);
 void sqlite_efs_clear_error(void);
 
-/* Gives back the lease of every database of this process that no transaction uses; how many. */
+/* Gives back the lease of every database of this process that no transaction uses; how many there were. When it
+ * returns, no thread of the engine is giving one back any more, and sqlite_efs_last_error() is what went wrong with one
+ * of them, or empty. */
 int sqlite_efs_release(void);
+
+/* --- AWS credentials that only the program can supply */
+
+struct sqlite_efs_credentials;
+
+/* Called when none of the places in docs/aws.md has credentials, or they lead to what the engine does not follow (SSO,
+ * credential_process), and again a few minutes before what was given expires. It calls one of the two functions below
+ * with `answer` before it returns, which it should do within `limit_ms`: later, somebody waits for longer than was
+ * agreed. It is called from any thread, the engine's own included, by one at a time; that thread holds locks of the
+ * engine, so it must not call SQLite or any other function of this library, nor wait for a thread that does. */
+typedef void (*sqlite_efs_credentials_source)(void* context, int limit_ms, struct sqlite_efs_credentials* answer);
+
+/* Gives credentials. The strings are copied; the token may be NULL. `expires_at_ms` is since 1970; 0: never. */
+void sqlite_efs_give_credentials(struct sqlite_efs_credentials* answer, const char* access_key_id,
+                                 const char* secret_access_key, const char* session_token, long long expires_at_ms);
+
+/* Gives none. `reason` is for people, copied, and must hold no secret; `may_retry`: asking again may help. */
+void sqlite_efs_refuse_credentials(struct sqlite_efs_credentials* answer, const char* reason, int may_retry);
+
+/* Sets the source of this process and its future children; NULL takes it away. `context` stays the caller's. When it
+ * returns SQLITE_OK, the former one is not called any more; SQLITE_BUSY: it was still under way after 5 s. */
+int sqlite_efs_set_credentials_source(sqlite_efs_credentials_source source, void* context);
 
 const char* sqlite_efs_version(void);
 

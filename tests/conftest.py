@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import uuid
 from contextlib import closing
 from pathlib import Path
 
@@ -54,6 +55,42 @@ def million_rows(tmp_path_factory) -> Path:
 def million(million_rows, tmp_path) -> Path:
     """A copy of one's own of the million rows."""
     return Path(shutil.copy(million_rows, tmp_path / "db.sqlite3"))
+
+
+@pytest.fixture(scope="session")
+def dynamodb_local_url():
+    from support import dynamodb
+
+    with dynamodb.dynamodb_local() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def moto_url():
+    from support import dynamodb
+
+    with dynamodb.moto() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def counted(dynamodb_local_url):
+    """DynamoDB Local, and what it is asked."""
+    from support import dynamodb
+
+    with dynamodb.counting(dynamodb_local_url) as service:
+        yield service
+
+
+@pytest.fixture
+def lease_table(counted):
+    """The environment of those whose leases are in a table of their own in `counted`, which has seen nothing yet."""
+    from support import dynamodb
+
+    name = f"locks-{uuid.uuid4()}"
+    dynamodb.make_table(counted.behind, name)
+    counted.actions.clear()
+    return dynamodb.variables(counted.url, name)
 
 
 @pytest.fixture

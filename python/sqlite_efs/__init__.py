@@ -8,6 +8,7 @@ Every error is one of sqlite3's own classes; its message names the file and what
 
 from ._connection import BUSY_TIMEOUT_S, Connection, Cursor, connect, status, uri
 from ._engine import clear_error, explain, last_error, load, loadable_path, release
+from ._lease import dynamodb_lease_is_used, releasing
 
 __all__ = [
     "BUSY_TIMEOUT_S",
@@ -15,11 +16,13 @@ __all__ = [
     "Cursor",
     "clear_error",
     "connect",
+    "dynamodb_lease_is_used",
     "explain",
     "last_error",
     "load",
     "loadable_path",
     "release",
+    "releasing",
     "status",
     "uri",
 ]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-from . import _engine
+from . import _engine, _lease
 
 # The engine waits for the lease by itself, for `timeout`. SQLite's own busy timeout only paces the repetition of a
 # statement whose snapshot was overtaken.
@@ -96,6 +96,14 @@ def uri(path: str | bytes | os.PathLike, **parameters: Any) -> str:
     return f"file://{quote(absolute)}?{query}"
 
 
+def _seconds(value: Any) -> float | None:
+    """None for what the engine will refuse."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
 def connect(path: str | bytes | os.PathLike, **options: Any) -> sqlite3.Connection:
     """Opens the database `path` through the engine; an ordinary database becomes live by that.
 
@@ -107,6 +115,9 @@ def connect(path: str | bytes | os.PathLike, **options: Any) -> sqlite3.Connecti
     arguments.setdefault("factory", Connection)
     address = uri(path, **options)
     _engine.load()
+    if options.get("lock_dynamodb_table", os.environ.get("SQLITE_LOCK_DYNAMODB_TABLE")):
+        expiration = options.get("lock_expiration", os.environ.get("SQLITE_LOCK_EXPIRATION"))
+        _lease.dynamodb_lease_is_used(_seconds(expiration))
     return _explained(sqlite3.connect)(address, uri=True, timeout=BUSY_TIMEOUT_S, **arguments)
 
 

@@ -8,6 +8,10 @@ import os
 import sqlite3
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._credentials import Botocore
 
 _FILE_NAME = "sqlite_efs.so"
 _REGISTER = "sqlite3_sqliteefs_init"
@@ -31,8 +35,12 @@ _EXPLAINED_CODES = frozenset(
 )
 
 
+# void (*)(void* context, int limit_ms, struct sqlite_efs_credentials* answer)
+_CREDENTIALS_SOURCE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
+
+
 class _Engine:
-    """The loaded shared object. These calls wait for nothing but `release`, so only that one gives up the GIL."""
+    """The loaded shared object. Calls that wait for something give up the GIL (CDLL), the others do not (PyDLL)."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -41,8 +49,18 @@ class _Engine:
         self.clear_error.argtypes, self.clear_error.restype = (), None
         self.last_error = quick.sqlite_efs_last_error
         self.last_error.argtypes, self.last_error.restype = (), ctypes.c_char_p
-        self.release = ctypes.CDLL(path).sqlite_efs_release
+        self.give_credentials = quick.sqlite_efs_give_credentials
+        self.give_credentials.argtypes = (ctypes.c_void_p, *3 * (ctypes.c_char_p,), ctypes.c_longlong)
+        self.give_credentials.restype = None
+        self.refuse_credentials = quick.sqlite_efs_refuse_credentials
+        self.refuse_credentials.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int)
+        self.refuse_credentials.restype = None
+        waiting = ctypes.CDLL(path)
+        self.release = waiting.sqlite_efs_release
         self.release.argtypes, self.release.restype = (), ctypes.c_int
+        self.set_credentials_source = waiting.sqlite_efs_set_credentials_source
+        self.set_credentials_source.argtypes = (_CREDENTIALS_SOURCE, ctypes.c_void_p)
+        self.set_credentials_source.restype = ctypes.c_int
 
 
 class _Process:
@@ -51,18 +69,33 @@ class _Process:
     def __init__(self) -> None:
         self.engine: _Engine | None = None
         self.is_default = False
-        self.renew_lock()
+        self.supply = _CREDENTIALS_SOURCE(self._supply)  # kept: the engine calls it
+        self.begin()
 
-    def renew_lock(self) -> None:
+    def begin(self) -> None:
+        """What a child of fork() begins anew: threads of the parent, which it has not, may be in the midst of this."""
         self.loading = threading.Lock()
+        self.botocore: Botocore | None = None
 
     def has_loaded(self, default: bool) -> bool:
         return self.engine is not None and (self.is_default or not default)
 
+    def _supply(self, _context: int | None, limit_ms: int, answer: int) -> None:
+        """Called by the engine, from any of its threads."""
+        from . import _credentials  # rarely needed
+
+        assert self.engine is not None
+        self.botocore = self.botocore or _credentials.Botocore()
+        found = self.botocore.ask(limit_ms / 1000)
+        if isinstance(found, _credentials.Refused):
+            self.engine.refuse_credentials(answer, found.reason.encode(), found.may_retry)
+            return
+        texts = (found.access_key_id, found.secret_access_key, found.session_token)
+        self.engine.give_credentials(answer, *(text.encode() for text in texts), found.expires_at_ms)
+
 
 _process = _Process()
-# Another thread of the parent may have held the lock; that thread does not exist in the child.
-os.register_at_fork(after_in_child=_process.renew_lock)
+os.register_at_fork(after_in_child=_process.begin)
 
 
 def loadable_path() -> str:
@@ -114,6 +147,7 @@ def _load(default: bool) -> None:
         _register_by_auto_extension(path, entry_point, _sqlite_behind_python())
     _check_registered(path)
     _process.engine, _process.is_default = engine, default
+    engine.set_credentials_source(_process.supply, None)
 
 
 def _register_by_load_extension(path: str, entry_point: str) -> None:
@@ -168,8 +202,30 @@ def _check_registered(path: str) -> None:
 
 
 def release() -> int:
-    """Gives back every writer's lease of this process that no transaction is using; returns how many."""
-    return _process.engine.release() if _process.engine is not None else 0
+    """Gives back every writer's lease of this process that no transaction is using; returns how many there were.
+
+    When it returns, the process may be frozen. Never raises: what went wrong is logged as a warning of "sqlite_efs".
+    """
+    engine = _process.engine
+    if engine is None:
+        return 0
+    count = engine.release()
+    if failure := last_error():
+        warn(failure)
+    return count
+
+
+def warn(message: str) -> None:
+    import logging  # takes longer than the rest of this package, and is rarely needed
+
+    logging.getLogger("sqlite_efs").warning("%s", message)
+
+
+def end() -> None:
+    """At the end of the interpreter: a thread of the engine must not call into it any more."""
+    release()
+    if _process.engine is not None:
+        _process.engine.set_credentials_source(_CREDENTIALS_SOURCE(), None)
 
 
 def last_error() -> str:

@@ -4,6 +4,7 @@
 
 #include "aws/curl_http_client.h"
 #include "aws/default_credentials.h"
+#include "aws/program_credentials.h"
 
 namespace sqlite_efs {
 
@@ -26,8 +27,8 @@ std::shared_ptr<AwsAccess> NewAwsAccess(FileSystem& files, Clock& clock) {
     AwsParts parts;
     EFS_ASSIGN_OR_RETURN(parts.config, LoadAwsConfig({}, ProcessVariables(), files));
     parts.http = NewCurlHttpClient(parts.config.ca_bundle);
-    parts.credentials =
-        NewDefaultCredentials({ProcessVariables(), &files, parts.http.get(), &clock, parts.config.sts_url});
+    parts.credentials = NewDefaultCredentials(
+        {ProcessVariables(), &files, parts.http.get(), &clock, parts.config.sts_url}, NewProgramCredentials());
     return parts;
   });
 }

@@ -20,11 +20,14 @@ class FirstOf : public CredentialsSource {
     if (chosen_ != nullptr) return FetchAgain(limit);
     const Instant end = clock_.Now() + limit;
     std::string seen;
+    Status left_to_others;
     for (const std::unique_ptr<CredentialsSource>& source : sources_) {
       Result<Credentials> found = source->Fetch(end - clock_.Now());
-      if (found.status().Is(StatusCode::kCantOpen) && last_ == nullptr)
-        return Status::Invalid(found.status().message());
-      if (found.status().Is(StatusCode::kCantOpen)) break;
+      if (found.status().Is(StatusCode::kCantOpen)) {
+        left_to_others = found.status();
+        seen.clear();
+        break;
+      }
       if (!found.status().Is(StatusCode::kNotFound)) return Choose(source.get(), std::move(found));
       seen += "\n  " + found.status().message();
     }
@@ -33,6 +36,7 @@ class FirstOf : public CredentialsSource {
       if (!found.status().Is(StatusCode::kNotFound)) return Choose(last_.get(), std::move(found));
       seen += "\n  " + found.status().message();
     }
+    if (!left_to_others.ok()) return Status::Invalid(left_to_others.message() + (last_ != nullptr ? seen : ""));
     return Status::Invalid(
         "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give this machine, container or "
         "function a role. What was looked at:" +

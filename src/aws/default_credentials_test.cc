@@ -134,6 +134,18 @@ TEST_F(DefaultCredentialsTest, What_a_profile_leaves_to_others_is_said_and_done_
   EXPECT_TRUE(server_.requests().empty());
 }
 
+TEST_F(DefaultCredentialsTest, What_the_last_says_of_what_was_left_to_it_is_told) {
+  class Expired : public CredentialsSource {
+   public:
+    Result<Credentials> Fetch(Duration /*limit*/) override { return Status(StatusCode::kNotFound, "log in anew"); }
+  };
+  WriteWholeFile(home_ / ".aws/config", "[default]\nsso_session = s\n");
+  const Status status = Fetch(std::make_unique<Expired>()).status();
+  EXPECT_TRUE(status.Is(StatusCode::kInvalid));
+  EXPECT_NE(status.message().find("sso_session"), std::string::npos) << status.message();
+  EXPECT_NE(status.message().find("log in anew"), std::string::npos) << status.message();
+}
+
 TEST_F(DefaultCredentialsTest, The_last_is_asked_when_there_is_nothing_else) {
   EXPECT_EQ(Key(std::make_unique<LastSource>()), "from the last");
   SetContainer();

@@ -300,18 +300,23 @@ void Database::KeepPlace() {
 }
 
 void Database::GiveUp(Owner owner) {
-  if (gate_.EndKeep(owner)) EndTenure();
+  if (gate_.EndKeep(owner)) (void)EndTenure();
 }
 
-bool Database::ReleaseLease() { return EndIdleTenure(true); }
+bool Database::ReleaseLease(Status* failure) { return EndIdleTenure(true, failure); }
 
 // Ends the tenure if nobody writes or waits for it; `kept`: also one that is kept for a connection.
-bool Database::EndIdleTenure(bool kept) {
+bool Database::EndIdleTenure(bool kept, Status* failure) {
   const std::lock_guard lock(releasing_mutex_);
   const std::shared_ptr<LiveDatabase> open = live();
   if (!open || !((kept && gate_.EndKeep(0)) || (open->in_tenure() && gate_.EnterIfIdle()))) return false;
   const bool in_tenure = open->in_tenure();
-  EndTenure();
+  const Status ended = EndTenure();
+  if (!ended.ok() && failure != nullptr) {
+    *failure = {ended.code(), "the lease of " + path() +
+                                  " could not be given back in order, so that others may have to " +
+                                  "wait for its end: " + ended.message()};
+  }
   return in_tenure;
 }
 
@@ -319,18 +324,19 @@ bool Database::EndIdleTenure(bool kept) {
 void Database::EndWrite() {
   const std::shared_ptr<LiveDatabase> open = live();
   const Duration linger = open ? open->Linger() : Duration::zero();
-  if (linger == Duration::zero()) return EndTenure();
+  if (linger == Duration::zero()) return (void)EndTenure();
   gate_.Leave();
   // Only now: the alarm finds the place idle, or somebody in it who will set it anew.
-  linger_alarm_->Set(linger, [this] { EndIdleTenure(false); });
+  linger_alarm_->Set(linger, [this] { EndIdleTenure(false, nullptr); });
 }
 
-// The caller has the writer's place, and gives it up together with the lease.
-void Database::EndTenure() {
+// The caller has the writer's place, and gives it up together with the lease. One that cannot be given back in order is
+// none that can be joined: the next writer seals.
+Status Database::EndTenure() {
   const std::shared_ptr<LiveDatabase> open = live();
-  // A lease that cannot be given back in order is none that can be joined: the next writer seals.
-  if (open) (void)open->EndTenure();
+  Status ended = open ? open->EndTenure() : Status();
   gate_.Leave();
+  return ended;
 }
 
 // --- DatabaseRegistry
@@ -354,7 +360,7 @@ Result<std::shared_ptr<Database>> DatabaseRegistry::Open(const std::string& path
   return database;
 }
 
-int DatabaseRegistry::ReleaseLeases() {
+int DatabaseRegistry::ReleaseLeases(Status* failure) {
   std::vector<std::shared_ptr<Database>> open;
   {
     const std::lock_guard lock(mutex_);
@@ -363,7 +369,7 @@ int DatabaseRegistry::ReleaseLeases() {
     }
   }
   int released = 0;
-  for (const std::shared_ptr<Database>& database : open) released += database->ReleaseLease() ? 1 : 0;
+  for (const std::shared_ptr<Database>& database : open) released += database->ReleaseLease(failure) ? 1 : 0;
   return released;
 }
 

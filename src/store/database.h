@@ -96,9 +96,9 @@ class Database {
   // Gives up what BeginWrite() keeps for `owner`.
   void GiveUp(Owner owner);
 
-  // Gives the lease back if it is held and no transaction uses it; whether it did. When it returns, no other thread is
-  // at it either.
-  bool ReleaseLease();
+  // Gives the lease back if it is held and no transaction uses it; whether there was one. When it returns, no other
+  // thread is at it either. The tenure is over in any case; `failure`, if given, receives what went wrong with it.
+  bool ReleaseLease(Status* failure = nullptr);
 
   // Merges all that is committed into the base; waits for the right to write, and for other mergers, up to `timeout`
   // altogether, then kBusy. Not while the caller has a Writer. Snapshots of older states may be told kConflict.
@@ -139,8 +139,8 @@ class Database {
   Status SealAll(Owner owner, Duration timeout);
   void KeepPlace();
   void EndWrite();
-  void EndTenure();
-  bool EndIdleTenure(bool kept);
+  Status EndTenure();
+  bool EndIdleTenure(bool kept, Status* failure);
 
   const Environment& environment_;
   const Layout layout_;
@@ -165,8 +165,8 @@ class DatabaseRegistry {
   // with a lease in another place.
   Result<std::shared_ptr<Database>> Open(const std::string& path, const StoreOptions& options);
 
-  // Releases all leases that no transaction uses; how many.
-  int ReleaseLeases();
+  // Releases all leases that no transaction uses; how many. `failure` receives what went wrong with one of them.
+  int ReleaseLeases(Status* failure);
 
  private:
   using Key = std::pair<uint64_t, uint64_t>;  // device, inode

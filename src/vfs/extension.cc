@@ -27,7 +27,7 @@ int Register(bool make_default, char** error_message) {
   }
   return sqlite_efs::Guarded([&] {
     const int rc = sqlite_efs::RegisterVfs(sqlite_efs::SystemEnvironment(), make_default);
-    // Connections that are open to the end would leave leases that others must wait for.
+    // Connections that are open to the end would leave leases that others must wait for. LastError() is gone by then.
     static const bool at_exit = std::atexit([] { (void)sqlite_efs::ReleaseLeases(); }) == 0;
     (void)at_exit;
     return rc;
@@ -68,6 +68,12 @@ EFS_PUBLIC const char* sqlite_efs_last_error(void) { return sqlite_efs::LastErro
 
 EFS_PUBLIC void sqlite_efs_clear_error(void) { sqlite_efs::LastError().clear(); }
 
-EFS_PUBLIC int sqlite_efs_release(void) { return sqlite_efs::ReleaseLeases(); }
+EFS_PUBLIC int sqlite_efs_release(void) {
+  sqlite_efs::LastError().clear();
+  sqlite_efs::Status failure;
+  const int released = sqlite_efs::ReleaseLeases(&failure);
+  if (!failure.ok()) (void)sqlite_efs::Report(failure);
+  return released;
+}
 
 EFS_PUBLIC const char* sqlite_efs_version(void) { return SQLITE_EFS_VERSION; }

@@ -313,9 +313,11 @@ void ForgetDatabases(const std::string& name) {
   }
 }
 
-int ReleaseLeases() {
+int ReleaseLeases(Status* failure) {
   int released = 0;
-  for (Vfs* vfs = newest_vfs.load(); vfs != nullptr; vfs = vfs->older) released += vfs->registry().ReleaseLeases();
+  for (Vfs* vfs = newest_vfs.load(); vfs != nullptr; vfs = vfs->older) {
+    released += vfs->registry().ReleaseLeases(failure);
+  }
   return released;
 }
 

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "base/status.h"
 #include "store/environment.h"
 
 namespace sqlite_efs {
@@ -17,8 +18,9 @@ int RegisterVfs(const Environment& environment, bool make_default, const std::st
 // begun; none of them may be open. For a program that plays several processes, one after another.
 void ForgetDatabases(const std::string& name);
 
-// Gives back the leases of this process that no transaction uses; how many.
-int ReleaseLeases();
+// Gives back the leases of this process that no transaction uses; how many. `failure`, if given, receives what went
+// wrong with one of them.
+int ReleaseLeases(Status* failure = nullptr);
 
 }  // namespace sqlite_efs
 

@@ -13,18 +13,6 @@ from support import ROOT, dynamodb
 TOOL = ROOT / "build" / "lease_tool"
 
 
-@pytest.fixture(scope="session")
-def dynamodb_local_url():
-    with dynamodb.dynamodb_local() as url:
-        yield url
-
-
-@pytest.fixture(scope="session")
-def moto_url():
-    with dynamodb.moto() as url:
-        yield url
-
-
 @pytest.fixture(params=["dynamodb-local", "moto"])
 def url(request):
     return request.getfixturevalue(request.param.replace("-", "_") + "_url")

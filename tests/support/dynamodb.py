@@ -9,9 +9,13 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import boto3
@@ -125,6 +129,75 @@ def moto():
     """Serves moto, for as long as the context lasts; its URL."""
     port = _free_port()
     return _serving(port, sys.executable, "-m", "moto.server", "-p", port)
+
+
+class Counting(ThreadingHTTPServer):
+    """Hands requests on to a service, and notes what it was asked to do."""
+
+    daemon_threads = True
+
+    def __init__(self, behind: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Forward)
+        self.behind = behind
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.actions: list[str] = []  # "PutItem", in the order in which they came
+        self.refuses = False  # answers everything with 500
+
+
+class _Forward(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Counting
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.actions.append(self.headers["X-Amz-Target"].rpartition(".")[2])
+        headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
+        request = urllib.request.Request(self.server.behind, body, headers)
+        try:
+            if self.server.refuses:
+                return self._answer(500, b"{}")
+            with urllib.request.urlopen(request, timeout=HANG_S) as reply:
+                return self._answer(reply.status, reply.read())
+        except urllib.error.HTTPError as error:
+            return self._answer(error.code, error.read())
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/x-amz-json-1.0")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_arguments: object) -> None:
+        pass
+
+
+@contextmanager
+def counting(url: str) -> Iterator[Counting]:
+    """Stands before the service, for as long as the context lasts."""
+    with Counting(url) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def variables(url: str, table: str) -> dict[str, str]:
+    """The environment of those whose lease is in that table."""
+    return {
+        "SQLITE_LOCK_DYNAMODB_TABLE": table,
+        "AWS_ENDPOINT_URL_DYNAMODB": url,
+        "AWS_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        **CREDENTIALS,
+    }
+
+
+def items(lease_table: dict[str, str]) -> list[dict]:
+    """What is in the table of these variables()."""
+    name = lease_table["SQLITE_LOCK_DYNAMODB_TABLE"]
+    return client(lease_table["AWS_ENDPOINT_URL_DYNAMODB"]).scan(TableName=name, ConsistentRead=True)["Items"]
 
 
 def make_table(url: str, name: str, key: str = "pk", key_type: str = "S") -> None:
