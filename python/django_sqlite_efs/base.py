@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import sqlite_efs
+from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import request_finished
 from django.db.backends.sqlite3 import base as stock
 from django.db.utils import DatabaseErrorWrapper
 from django.utils.functional import cached_property
 
-from . import conf, names
+from . import checks, conf, names  # noqa: F401 - registers the checks
 from .client import DatabaseClient
 from .creation import DatabaseCreation
 
@@ -57,6 +58,7 @@ class DatabaseWrapper(stock.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         if not self.is_in_memory_db():
             sqlite_efs.load()
+            _note_dynamodb_lease(conn_params["database"])
         return super().get_new_connection(conn_params)
 
     @cached_property
@@ -64,9 +66,28 @@ class DatabaseWrapper(stock.DatabaseWrapper):
         return EngineErrorWrapper(self)
 
 
+def _note_dynamodb_lease(uri: str) -> None:
+    parameters = names.parameters_of(uri)
+    if parameters.get("lock_dynamodb_table"):
+        expiration = parameters.get("lock_expiration", "")
+        sqlite_efs.dynamodb_lease_is_used(int(expiration) if expiration.isdigit() else None)
+
+
+def _note_configured_dynamodb_lease() -> None:
+    """SIGTERM can be caught in the main thread only, which may never open a connection, but imports this."""
+    try:
+        parameters = conf.read_lock_parameters()
+    except ImproperlyConfigured:  # told when a connection is opened, and by the system checks
+        return
+    if parameters["lock_dynamodb_table"]:
+        expiration = parameters.get("lock_expiration")
+        sqlite_efs.dynamodb_lease_is_used(None if expiration is None else int(expiration))
+
+
 def _release_leases(**_kwargs: Any) -> None:
     # Other machines need not wait for this one's next request. A lease that a transaction uses stays.
     sqlite_efs.release()
 
 
+_note_configured_dynamodb_lease()
 request_finished.connect(_release_leases, dispatch_uid="django_sqlite_efs.release")

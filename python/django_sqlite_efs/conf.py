@@ -20,6 +20,7 @@ MAX_CACHE_MIB = 16384
 DEFAULT_LOCK_MAX_ATTEMPTS = 10
 MAX_LOCK_MAX_ATTEMPTS = 1_000_000
 MAX_LOCK_EXPIRATION_S = 86400
+MAX_FUNCTION_TIMEOUT_S = 900
 _DYNAMODB_TABLE = re.compile(r"(arn:[A-Za-z0-9_.:-]+:table/)?[A-Za-z0-9_.-]{3,255}")
 
 # Each only sets a flag of the connection: none reads the database, so none costs a round trip. Reasons: docs/django.md.
@@ -137,6 +138,16 @@ def read_lock_parameters() -> dict[str, int | str]:
     if expiration is not None:
         parameters["lock_expiration"] = expiration
     return parameters
+
+
+def lambda_function() -> str:
+    """The AWS Lambda function that this process runs in; "" if it is in none."""
+    return os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
+
+
+def read_function_timeout() -> int | None:
+    """The timeout of the Lambda function, in seconds: Lambda itself tells it only during an invocation."""
+    return _read_lock_number("SQLITE_EFS_FUNCTION_TIMEOUT", MAX_FUNCTION_TIMEOUT_S, "seconds")
 
 
 def _setting(name: str) -> tuple[str, Any]:

@@ -24,7 +24,7 @@ def file_of(name: str | Path) -> Path:
 def engine_uri(alias: str, name: Any, parameters: dict[str, Any]) -> str:
     """The URI by which the engine opens NAME. In a NAME that is a URI, what it says itself has precedence."""
     if is_uri(name):
-        own = dict(parse_qsl(urlsplit(name).query, keep_blank_values=True))
+        own = parameters_of(name)
         if own.get("vfs", "efs") != "efs":
             raise ImproperlyConfigured(
                 f"settings.DATABASES[{alias!r}]['NAME'] asks for the VFS {own['vfs']!r}; django_sqlite_efs uses its "
@@ -37,10 +37,14 @@ def engine_uri(alias: str, name: Any, parameters: dict[str, Any]) -> str:
         raise ImproperlyConfigured(f"settings.DATABASES[{alias!r}]['NAME'] is not usable: {error}.") from error
 
 
+def parameters_of(uri: str) -> dict[str, str]:
+    return dict(parse_qsl(urlsplit(uri).query, keep_blank_values=True))
+
+
 def with_parameters(uri: str, parameters: dict[str, Any]) -> str:
     """`uri` with those of `parameters` that it does not have."""
     address, hash_mark, fragment = uri.partition("#")
-    present = {key for key, _ in parse_qsl(urlsplit(address).query, keep_blank_values=True)}
+    present = parameters_of(address)
     missing = [f"{key}={quote(str(value), safe='')}" for key, value in parameters.items() if key not in present]
     base, _, query = address.partition("?")
     return f"{base}?{'&'.join([query, *missing] if query else missing)}{hash_mark}{fragment}"

@@ -8,10 +8,11 @@ Every error is one of sqlite3's own classes; its message names the file and what
 
 from ._connection import BUSY_TIMEOUT_S, Connection, Cursor, connect, status, uri
 from ._engine import clear_error, explain, last_error, load, loadable_path, release
-from ._lease import dynamodb_lease_is_used, releasing
+from ._lease import DEFAULT_EXPIRATION_S, dynamodb_lease_is_used, releasing
 
 __all__ = [
     "BUSY_TIMEOUT_S",
+    "DEFAULT_EXPIRATION_S",
     "Connection",
     "Cursor",
     "clear_error",

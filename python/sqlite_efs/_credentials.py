@@ -80,9 +80,8 @@ def _expiry_ms(credentials: object) -> int:
 
 def _why(error: Exception) -> tuple[str, bool]:
     """In words that hold no secret: what a program printed, or a service answered, is not passed on."""
-    from botocore.exceptions import HTTPClientError
+    from botocore.exceptions import HTTPClientError, SSOError, TokenRetrievalError
 
-    # Their own texts, as far as they are the same for everybody.
-    template = getattr(type(error), "fmt", "")
-    said = template if template and "{" not in template else "`aws sts get-caller-identity` tells more"
-    return f"botocore has failed to fetch them ({type(error).__name__}): {said}", isinstance(error, HTTPClientError)
+    is_login = isinstance(error, SSOError | TokenRetrievalError)
+    remedy = "log in with `aws sso login`" if is_login else "`aws sts get-caller-identity` tells more"
+    return f"botocore has failed to fetch them ({type(error).__name__}): {remedy}", isinstance(error, HTTPClientError)

@@ -68,7 +68,9 @@ def machine(tmp_path, lease_table):
     return Machine(tmp_path, lease_table)
 
 
-KEYS = {"Version": 1, "AccessKeyId": "AKIDFROMPROCESS", "SecretAccessKey": SECRET}
+# DynamoDB Local has tables of its own for each access key.
+KEY_ID = dynamodb.CREDENTIALS["AWS_ACCESS_KEY_ID"]
+KEYS = {"Version": 1, "AccessKeyId": KEY_ID, "SecretAccessKey": SECRET}
 
 
 def in_time(**span):
@@ -145,7 +147,7 @@ class Sso(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.asked.append((self.path, self.headers["x-amz-sso_bearer_token"]))
-        keys = {"accessKeyId": "AKIDFROMSSO", "secretAccessKey": SECRET, "sessionToken": "t"}
+        keys = {"accessKeyId": KEY_ID, "secretAccessKey": SECRET, "sessionToken": "t"}
         body = json.dumps({"roleCredentials": {**keys, "expiration": int((time.time() + 3600) * 1000)}}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
