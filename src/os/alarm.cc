@@ -9,6 +9,8 @@
 namespace sqlite_efs {
 namespace {
 
+using Time = std::chrono::steady_clock::time_point;
+
 class ThreadAlarm final : public Alarm {
  public:
   ~ThreadAlarm() override {
@@ -25,7 +27,8 @@ class ThreadAlarm final : public Alarm {
     due_ = std::chrono::steady_clock::now() + delay;
     action_ = std::move(action);
     if (!thread_.joinable()) thread_ = std::thread([this] { Run(); });
-    changed_.notify_all();
+    // What is set for later than that finds the thread awake in time, and costs no switch to it.
+    if (*due_ < wakes_) changed_.notify_all();
   }
 
   void Cancel() override {
@@ -39,10 +42,13 @@ class ThreadAlarm final : public Alarm {
     std::unique_lock lock(mutex_);
     while (!ending_) {
       if (!due_) {
+        wakes_ = Time::max();
         changed_.wait(lock);
       } else if (std::chrono::steady_clock::now() < *due_) {
-        changed_.wait_until(lock, std::chrono::steady_clock::time_point(*due_));
+        wakes_ = *due_;
+        changed_.wait_until(lock, Time(wakes_));
       } else {
+        wakes_ = Time::max();
         due_.reset();
         const std::function<void()> action = std::exchange(action_, nullptr);
         lock.unlock();
@@ -54,7 +60,8 @@ class ThreadAlarm final : public Alarm {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::optional<std::chrono::steady_clock::time_point> due_;
+  std::optional<Time> due_;
+  Time wakes_ = Time::max();  // when the thread looks at due_ by itself
   std::function<void()> action_;
   bool ending_ = false;
   std::thread thread_;
