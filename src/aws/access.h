@@ -1,6 +1,7 @@
 #ifndef SQLITE_EFS_AWS_ACCESS_H_
 #define SQLITE_EFS_AWS_ACCESS_H_
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -29,6 +30,9 @@ class AwsAccess {
   Result<AwsParts*> Open();
   // The same if they have been made, else null.
   const AwsParts* opened() const;
+
+  // How far AWS's clock is ahead of this machine's, as far as that was found out.
+  std::atomic<int64_t> clock_ahead_s{0};
 
  private:
   const std::function<Result<AwsParts>()> make_;

@@ -36,11 +36,11 @@ class CurlHttpClient : public HttpClient {
                     "an earlier request took so long that there was no time left to send this");
     }
     EFS_RETURN_IF_ERROR(SetUp());
-    return Transfer(handle_, request, certificates_, limit - (SystemClock().Now() - begin));
+    return Transfer(handle_, request, certificates_, signer_, limit - (SystemClock().Now() - begin));
   }
 
  private:
-  // The right to use handle_ and certificates_, for one thread at a time.
+  // The right to use handle_, certificates_ and signer_, for one thread at a time.
   class Turn {
    public:
     Turn(CurlHttpClient& client, Duration limit) : client_(client) {
@@ -80,6 +80,7 @@ class CurlHttpClient : public HttpClient {
   std::condition_variable changed_;
   bool busy_ = false;
   Certificates certificates_;
+  Signer signer_;
   CURL* handle_ = nullptr;
 };
 

@@ -15,7 +15,7 @@
 namespace sqlite_efs {
 namespace {
 
-constexpr size_t kMaxRequestBytes = 512 << 10;  // libcurl would begin a long one with "Expect", and sign that wrongly
+constexpr size_t kMaxRequestBytes = 512 << 10;  // libcurl begins a longer one with "Expect"
 
 struct FreeList {
   void operator()(curl_slist* list) const { Curl().slist_free_all(list); }
@@ -96,13 +96,9 @@ bool IsHeader(const HttpHeader& header) {
 }
 
 // All headers of `request`, to be freed by the caller; kInvalid for one that would be sent as something else.
-Result<curl_slist*> MakeHeaders(const HttpRequest& request) {
-  std::vector<HttpHeader> headers = request.headers;
-  if (request.sign_with && !request.sign_with->credentials.session_token.empty()) {
-    headers.push_back({"X-Amz-Security-Token", request.sign_with->credentials.session_token});
-  }
+Result<curl_slist*> MakeHeaders(const HttpRequest& request, const std::string& host, Signer& signer) {
   std::unique_ptr<curl_slist, FreeList> list;
-  for (const HttpHeader& header : headers) {
+  for (const HttpHeader& header : request.sign_with ? signer.Headers(request, host) : request.headers) {
     if (!IsHeader(header)) {
       return Status::Invalid(header.name == "X-Amz-Security-Token"
                                  ? "the session token of the AWS credentials has characters that no token has"
@@ -135,7 +131,7 @@ void SetSafety(Options& options, const Certificates& certificates, Duration limi
 
 void SetRequest(Options& options, const HttpRequest& request) {
   options.Set(CURLOPT_URL, request.url.c_str());
-  if (!request.sign_with) options.Set(CURLOPT_PATH_AS_IS, 1L);  // later versions of libcurl take one or the other
+  options.Set(CURLOPT_PATH_AS_IS, 1L);
   options.Set(CURLOPT_USERAGENT, "sqlite-efs/" SQLITE_EFS_VERSION);
   if (request.without_proxy) options.Set(CURLOPT_PROXY, "");
   if (request.method == "GET") {
@@ -145,12 +141,6 @@ void SetRequest(Options& options, const HttpRequest& request) {
   options.Set(CURLOPT_POSTFIELDSIZE, static_cast<long>(request.body.size()));
   options.Set(CURLOPT_POSTFIELDS, request.body.c_str());
   options.Set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
-}
-
-void SetSignature(Options& options, const Signature& signature) {
-  options.Set(CURLOPT_AWS_SIGV4, ("aws:amz:" + signature.region + ":" + signature.service).c_str());
-  options.Set(CURLOPT_USERNAME, signature.credentials.access_key_id.c_str());
-  options.Set(CURLOPT_PASSWORD, signature.credentials.secret_access_key.c_str());
 }
 
 // Whether the request was not sent, and sending it again as it is is no use.
@@ -199,11 +189,11 @@ HttpResponse TakeReply(CURL* handle, Arrival&& arrival) {
 }  // namespace
 
 Result<HttpResponse> Transfer(CURL* handle, const HttpRequest& request, const Certificates& certificates,
-                              Duration limit) {
+                              Signer& signer, Duration limit) {
   EFS_ASSIGN_OR_RETURN(const std::string host, CheckUrl(request));
   if (limit <= Duration::zero()) return Status(StatusCode::kUnavailable, host + ": no time left to send a request");
   if (request.body.size() > kMaxRequestBytes) return Status::Invalid(host + ": a request that is too long to send");
-  EFS_ASSIGN_OR_RETURN(curl_slist* const headers, MakeHeaders(request));
+  EFS_ASSIGN_OR_RETURN(curl_slist* const headers, MakeHeaders(request, host, signer));
   const std::unique_ptr<curl_slist, FreeList> owner(headers);
 
   std::array<char, CURL_ERROR_SIZE> detail{};
@@ -211,7 +201,6 @@ Result<HttpResponse> Transfer(CURL* handle, const HttpRequest& request, const Ce
   Options options(handle);
   SetSafety(options, certificates, limit);
   SetRequest(options, request);
-  if (request.sign_with) SetSignature(options, *request.sign_with);
   options.Set(CURLOPT_HTTPHEADER, headers);
   options.Set(CURLOPT_ERRORBUFFER, detail.data());
   options.Set(CURLOPT_WRITEFUNCTION, &OnBody);
@@ -223,7 +212,7 @@ Result<HttpResponse> Transfer(CURL* handle, const HttpRequest& request, const Ce
   if (code == CURLE_OK && !arrival.head_complete) code = CURLE_GOT_NOTHING;
   Result<HttpResponse> result = code == CURLE_OK ? Result<HttpResponse>(TakeReply(handle, std::move(arrival)))
                                                  : Explain(code, host, detail.data(), arrival.too_long);
-  Curl().easy_reset(handle);  // it must not point to what ends here, nor hold credentials longer than needed
+  Curl().easy_reset(handle);  // it must not point to what ends here
   return result;
 }
 

@@ -23,12 +23,15 @@ class DynamoDb {
   // Where the table is; "" before the first request of the process. Any thread.
   std::string region() const;
 
-  // Sends `body` as `action` ("PutItem"), and again, once, if the credentials are refused and there are others. Takes
-  // no longer than `limit`. kUnavailable: it may or may not have been carried out, another try may succeed. Any other
-  // error is permanent, and was not carried out. No message has anything of the body or a secret.
+  // Sends `body` as `action` ("PutItem"), and again, once, if the credentials are refused and there are others, or if
+  // the server's clock is another one: then it counts, for all requests of the process. Takes no longer than `limit`.
+  // kUnavailable: it may or may not have been carried out, another try may succeed. Any other error is permanent, and
+  // was not carried out. No message has anything of the body or a secret.
   Result<DynamoDbReply> Call(const std::string& action, const std::string& body, Duration limit);
 
  private:
+  bool LearnTime(const HttpResponse& response, int64_t request_s);
+
   const std::shared_ptr<AwsAccess> access_;
   const std::string table_;
   Clock& clock_;

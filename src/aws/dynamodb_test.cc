@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <ctime>
 #include <deque>
 
 #include "testing/manual_clock.h"
@@ -56,6 +58,13 @@ class DynamoDbTest : public ::testing::Test {
     });
     return DynamoDb(access, "locks", clock_).Call("PutItem", "{}", seconds(1));
   }
+  static std::string HttpDate(int64_t seconds) {
+    const std::time_t time = seconds;
+    std::tm parts = {};
+    std::array<char, 40> text = {};
+    (void)std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", ::gmtime_r(&time, &parts));
+    return text.data();
+  }
   static HttpResponse Error(const std::string& code) { return {400, {}, R"({"__type":"x#)" + code + R"("})"}; }
 
   ManualClock clock_;
@@ -97,6 +106,38 @@ TEST_F(DynamoDbTest, Refused_credentials_that_are_all_there_are_not_sent_again) 
   EXPECT_TRUE(status.Is(StatusCode::kCantOpen));
   EXPECT_EQ(asked_.size(), 1U);
   EXPECT_EQ(status.message().find("SECRET"), std::string::npos);
+}
+
+TEST_F(DynamoDbTest, A_wrong_clock_is_set_by_the_servers) {
+  clock_.JumpWallTime(std::chrono::hours(-3));
+  HttpResponse refused = Error("InvalidSignatureException");
+  refused.body = R"({"__type":"x#InvalidSignatureException","message":"Signature expired: 1 is now earlier than 2"})";
+  const int64_t servers_s = clock_.WallTime_ms() / 1000 + 3 * 3600;
+  refused.headers = {{"Date", HttpDate(servers_s)}};
+  answers_ = {refused, {200, {}, "{}"}};
+  const Result<DynamoDbReply> reply = Call();
+  ASSERT_TRUE(reply.ok()) << reply.status().message();
+  ASSERT_EQ(asked_.size(), 2U);
+  EXPECT_EQ(asked_[0].sign_with->at_s, servers_s - 3 * 3600);
+  EXPECT_EQ(asked_[1].sign_with->at_s, servers_s);
+}
+
+TEST_F(DynamoDbTest, A_clock_that_is_refused_without_a_reason_is_told) {
+  HttpResponse refused = Error("RequestTimeTooSkewed");
+  for (const std::string& date : {std::string(), std::string("soon"), HttpDate(clock_.WallTime_ms() / 1000)}) {
+    asked_.clear();
+    refused.headers = {{"Date", date}};
+    answers_ = {refused, refused};
+    const Result<DynamoDbReply> reply = Call();
+    EXPECT_NE(reply.status().message().find("clock"), std::string::npos) << reply.status().message();
+    EXPECT_EQ(asked_.size(), 1U) << date;
+  }
+  // A server that refuses its own time is believed once.
+  refused.headers = {{"Date", HttpDate(clock_.WallTime_ms() / 1000 + 7200)}};
+  answers_ = {refused, refused, refused};
+  asked_.clear();
+  EXPECT_FALSE(Call().ok());
+  EXPECT_EQ(asked_.size(), 2U);
 }
 
 TEST_F(DynamoDbTest, What_cannot_be_set_up_is_told_and_tried_again) {

@@ -22,9 +22,9 @@ struct HttpRequest {
   std::string url;     // with http:// or https://
   std::vector<HttpHeader> headers{};
   std::string body{};
-  // Signs the method, the path "/", the host, all headers above and the body; adds "Authorization", "X-Amz-Date" and,
-  // with a session token, "X-Amz-Security-Token", which must not be among the headers above. The URL's path must be
-  // "/".
+  // Signs the method, the path "/", the host, all headers above and the body; adds "Host", "Authorization",
+  // "X-Amz-Date" and, with a session token, "X-Amz-Security-Token", which must not be among the headers above. The
+  // URL's path must be "/".
   std::optional<Signature> sign_with{};
   // Never through a proxy of the environment: for addresses of the machine's own, whose answers are secrets.
   bool without_proxy = false;

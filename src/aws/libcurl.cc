@@ -57,6 +57,11 @@ const char* FindAll(void* library, LibCurl* curl) {
   symbols.Find("curl_url_get", &curl->url_get);
   symbols.Find("curl_url_cleanup", &curl->url_cleanup);
   symbols.Find("curl_free", &curl->free);
+  symbols.Find("curl_getdate", &curl->getdate);
+  // dlsym() looks into what a library needs, too.
+  symbols.Find("SHA256", &curl->sha256);
+  symbols.Find("EVP_sha256", &curl->evp_sha256);
+  symbols.Find("HMAC", &curl->hmac);
   return symbols.missing();
 }
 

@@ -7,8 +7,8 @@
 
 namespace sqlite_efs {
 
-// The functions of libcurl, loaded when they are first needed: a process that never speaks to AWS neither needs the
-// library nor pays for loading it and the thirty others that it needs (4 to 5 ms).
+// The functions of libcurl and of the OpenSSL that it needs, loaded when they are first needed: a process that never
+// speaks to AWS neither needs the libraries nor pays for loading them and the thirty others (4 to 5 ms).
 struct LibCurl {
   decltype(&::curl_global_init) global_init;
   decltype(&::curl_version_info) version_info;
@@ -27,6 +27,12 @@ struct LibCurl {
   decltype(&::curl_url_get) url_get;
   decltype(&::curl_url_cleanup) url_cleanup;
   decltype(&::curl_free) free;
+  decltype(&::curl_getdate) getdate;
+  // SHA256(), EVP_sha256() and HMAC(), whose types are in headers of another package.
+  void* (*sha256)(const void* data, size_t size, void* digest);
+  const void* (*evp_sha256)();
+  void* (*hmac)(const void* hash, const void* key, int key_size, const void* data, size_t size, void* digest,
+                unsigned* digest_size);
 };
 
 // Loads libcurl and sets it up, once a process. kInvalid: it is not there, too old, or lacks what is needed; the

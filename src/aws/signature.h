@@ -7,12 +7,12 @@
 
 namespace sqlite_efs {
 
-// What a request is signed with: AWS Signature Version 4, at the present of this machine's clock. AWS refuses what is
-// more than some minutes off.
+// What a request is signed with: AWS Signature Version 4.
 struct Signature {
   Credentials credentials;
   std::string region;   // "eu-west-1"
   std::string service;  // "dynamodb"
+  int64_t at_s = 0;     // seconds since 1970; AWS refuses what is more than some minutes off
 };
 
 }  // namespace sqlite_efs

@@ -1,6 +1,9 @@
 #include "aws/timestamp.h"
 
 #include <chrono>
+#include <ctime>
+
+#include "aws/libcurl.h"
 
 namespace sqlite_efs {
 namespace {
@@ -76,6 +79,12 @@ std::optional<int64_t> ParseTimestamp_ms(std::string_view text) {
   if (!cursor.AtEnd() || !date.ok() || hour > 23 || minute > 59 || second > 60) return std::nullopt;
   const auto time = std::chrono::sys_days(date) + hours(hour) + minutes(minute) + seconds(second) - offset;
   return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+}
+
+std::optional<int64_t> ParseHttpDate_s(const std::string& text) {
+  if (!LoadLibCurl().ok()) return std::nullopt;
+  const std::time_t seconds = Curl().getdate(text.c_str(), nullptr);
+  return seconds < 0 ? std::nullopt : std::optional<int64_t>(seconds);
 }
 
 }  // namespace sqlite_efs

@@ -50,7 +50,8 @@ json SendOne(HttpClient& http, const json& asked) {
   if (const json& sign = asked.at("sign"); !sign.is_null()) {
     request.sign_with = {.credentials = {sign.at("access_key"), sign.at("secret_key"), sign.at("token"), {}},
                          .region = sign.at("region"),
-                         .service = sign.at("service")};
+                         .service = sign.at("service"),
+                         .at_s = SystemClock().WallTime_ms() / 1000};
   }
   const Result<HttpResponse> response = http.Send(request, kLimit);
   if (!response.ok()) return ErrorOf(response.status());
