@@ -43,12 +43,14 @@ DynamoDbCondition IfOf(const std::string& lock_id, const DynamoDbAttributes& que
 DynamoDbLeaseStore::DynamoDbLeaseStore(std::unique_ptr<DynamoDb> service, Clock& clock)
     : service_(std::move(service)), clock_(clock) {}
 
-std::string DynamoDbLeaseStore::name() const { return "dynamodb/" + service_->region() + "/" + service_->table(); }
+std::string DynamoDbLeaseStore::NameOf(const DynamoDb& service) {
+  return "dynamodb/" + service.region() + "/" + service.table();
+}
 
 // --- requests
 
 Result<DynamoDbLeaseStore::Answer> DynamoDbLeaseStore::Ask(const char* action, const std::string& body,
-                                                           Instant deadline) {
+                                                           Instant deadline, const std::string& owner) {
   const Result<DynamoDbReply> reply = service_->Call(action, body, deadline - clock_.Now());
   answered_ = reply.ok();
   if (!reply.ok()) return reply.status();
@@ -56,16 +58,16 @@ Result<DynamoDbLeaseStore::Answer> DynamoDbLeaseStore::Ask(const char* action, c
   answer.done = !reply->refused;
   if (reply->refused) {
     EFS_RETURN_IF_ERROR(SeeRefusal(reply->body));
-  } else {
+  } else if (owner.empty() || reply->body.find(owner) == std::string::npos) {
     EFS_ASSIGN_OR_RETURN(answer.replaced, ParseReply(reply->body, "Attributes"));
   }
   return answer;
 }
 
 Result<DynamoDbLeaseStore::Answer> DynamoDbLeaseStore::Put(const DynamoDbItem& item, const DynamoDbCondition& condition,
-                                                           Instant deadline) {
+                                                           Instant deadline, const std::string& owner) {
   EFS_ASSIGN_OR_RETURN(Answer answer,
-                       Ask("PutItem", PutRequest(service_->table(), item.attributes, condition), deadline));
+                       Ask("PutItem", PutRequest(service_->table(), item.attributes, condition), deadline, owner));
   if (answer.done) See(item);
   return answer;
 }
@@ -207,7 +209,7 @@ Result<bool> DynamoDbLeaseStore::Renew(const LeaseRecord& renewed, Duration limi
   const Instant deadline = clock_.Now() + limit;
   for (int i = 0; i < kMaxRequests; i++) {
     const DynamoDbItem item = HeldItem(renewed, item_ ? item_->queue : LeaseQueue());
-    EFS_ASSIGN_OR_RETURN(const Answer answer, Put(item, IfHeld(renewed, seen()), deadline));
+    EFS_ASSIGN_OR_RETURN(const Answer answer, Put(item, IfHeld(renewed, seen()), deadline, renewed.lock_id));
     if (answer.done) return true;
     if (!item_ || item_->record.lock_id != renewed.lock_id || item_->record.version > renewed.version) return false;
   }
@@ -222,8 +224,9 @@ Status DynamoDbLeaseStore::Release(const LeaseRecord& mine, const std::optional<
     // Of an attempt that never was a tenure nothing need be kept.
     const bool nothing_to_tell = !clean && !held_ && queue.empty();
     const Result<Answer> answer =
-        nothing_to_tell ? Ask("DeleteItem", DeleteRequest(service_->table(), mine.database_id, condition), deadline)
-                        : Put(ReleasedItem(mine, clean, past_, queue), condition, deadline);
+        nothing_to_tell
+            ? Ask("DeleteItem", DeleteRequest(service_->table(), mine.database_id, condition), deadline, mine.lock_id)
+            : Put(ReleasedItem(mine, clean, past_, queue), condition, deadline, mine.lock_id);
     if (!answer.ok()) return answer.status();
     if (answer->done) return {};
     if (!item_ || item_->record.lock_id != mine.lock_id) return {};
