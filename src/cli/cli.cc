@@ -35,6 +35,7 @@ void Describe(CLI::App& app, Context& context) {
   AddDetach(app, context);
   AddCheckpoint(app, context);
   AddStatus(app, context);
+  AddUnlock(app, context);
   AddVerify(app, context);
   AddBackup(app, context);
 }

@@ -29,6 +29,7 @@ void AddAttach(CLI::App& app, Context& context);
 void AddDetach(CLI::App& app, Context& context);
 void AddCheckpoint(CLI::App& app, Context& context);
 void AddStatus(CLI::App& app, Context& context);
+void AddUnlock(CLI::App& app, Context& context);
 void AddVerify(CLI::App& app, Context& context);
 void AddBackup(CLI::App& app, Context& context);
 

@@ -1,14 +1,11 @@
-#include <array>
-#include <ctime>
 #include <iomanip>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <sstream>
 
 #include "cli/commands.h"
+#include "cli/lease_view.h"
 #include "cli/sqlite_connection.h"
-#include "lease/embedded_lease_store.h"
 #include "store/base_file.h"
 #include "store/layout.h"
 #include "store/verify.h"
@@ -22,7 +19,8 @@ using nlohmann::json;
 constexpr char kSummary[] = "Tells whether a database is live, and about its log and its writer's lease";
 constexpr char kDetails[] =
     "It takes no lock and changes nothing, needs permission to read only, and may be run at any time; what it says may "
-    "be out of date a moment later. With --json it prints the object that PRAGMA efs_status answers, with the list of "
+    "be out of date a moment later. A lease in DynamoDB (SQLITE_LOCK_DYNAMODB_TABLE) is shown too; if the table cannot "
+    "be asked, the reason is. With --json it prints the object that PRAGMA efs_status answers, with the list of "
     "log segments and the lease's record added.";
 
 constexpr int kLabelWidth = 12;
@@ -31,15 +29,6 @@ struct Options {
   std::string database;
   bool as_json = false;
 };
-
-std::string TextOf(int64_t since_ms) {
-  const std::time_t seconds = since_ms / 1000;
-  std::tm parts = {};
-  std::array<char, 32> text = {};
-  if (::gmtime_r(&seconds, &parts) == nullptr) return "?";
-  (void)std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S UTC", &parts);
-  return text.data();
-}
 
 json SegmentsOf(const std::vector<SegmentSummary>& segments, uint64_t last_frames) {
   json list = json::array();
@@ -52,19 +41,8 @@ json SegmentsOf(const std::vector<SegmentSummary>& segments, uint64_t last_frame
   return list;
 }
 
-// The lease as its record states it. Whether a holder still lives is known only to who asks for the lease.
-void AddRecord(const std::optional<LeaseRecord>& record, json* lease) {
-  const bool held = record && !record->lock_id.empty();
-  const bool ever = record && record->since_ms != 0;  // 0: as `attach` leaves it
-  (*lease)["holder"] = held ? json(record->holder) : json();
-  (*lease)["last_holder"] = ever ? json(record->holder) : json();
-  (*lease)["since_ms"] = ever ? json(record->since_ms) : json();
-  (*lease)["released"] = json();
-  if (!record || !record->released) return;
-  (*lease)["released"] = {{"segment", record->released->segment}, {"frames", record->released->frames}};
-}
-
-Result<json> LiveStatus(const std::string& path) {
+// `lease_text`: what people are told of the lease.
+Result<json> LiveStatus(const std::string& path, std::string* lease_text) {
   FileSystem& files = PosixFileSystem();
   const Layout layout(path);
   EFS_ASSIGN_OR_RETURN(SqliteConnection db, SqliteConnection::Open(path, kVfsName, SQLITE_OPEN_READONLY));
@@ -72,7 +50,9 @@ Result<json> LiveStatus(const std::string& path) {
   json status = json::parse(text);
   EFS_ASSIGN_OR_RETURN(const std::vector<SegmentSummary> segments, SummarizeSegments(files, layout));
   status["segments"] = SegmentsOf(segments, status["segment"]["frames"].get<uint64_t>());
-  AddRecord(EmbeddedLeaseStore::Peek(files, layout.lease()), &status["lease"]);
+  EFS_ASSIGN_OR_RETURN(const LeaseView lease, LookAtLease(layout));
+  AddLease(lease, &status["lease"]);
+  *lease_text = LeaseText(lease);
   return status;
 }
 
@@ -95,14 +75,6 @@ void PrintLine(std::ostream& out, const std::string& label, const std::string& t
   out << "  " << std::left << std::setw(kLabelWidth) << label << text << "\n";
 }
 
-std::string LeaseText(const json& lease) {
-  if (lease["last_holder"].is_null()) return "never taken";
-  const std::string who = lease["last_holder"].get<std::string>();
-  const std::string since = TextOf(lease["since_ms"].get<int64_t>());
-  if (!lease["holder"].is_null()) return "held by " + who + " since " + since + ", unless that has died";
-  return "free, last held by " + who + " on " + since;
-}
-
 void PrintSegments(std::ostream& out, const json& segments) {
   for (const json& segment : segments) {
     std::ostringstream line;
@@ -113,7 +85,7 @@ void PrintSegments(std::ostream& out, const json& segments) {
   }
 }
 
-void PrintText(std::ostream& out, const json& status) {
+void PrintText(std::ostream& out, const json& status, const std::string& lease_text) {
   const bool live = status["state"] == "live";
   out << status["path"].get<std::string>() << (live ? " is live" : " is an ordinary database") << "\n";
   if (!status.contains("page_size")) {
@@ -126,18 +98,20 @@ void PrintText(std::ostream& out, const json& status) {
             Count(pages, "page") + " of " + std::to_string(page_size) + " bytes, " + Size(pages * page_size));
   if (!live) return;
   PrintLine(out, "identity", status["database_id"].get<std::string>());
-  PrintLine(out, "lease", LeaseText(status["lease"]));
+  PrintLine(out, "lease", lease_text);
   PrintLine(out, "log", Count(status["segments"].size(), "segment"));
   PrintSegments(out, status["segments"]);
 }
 
 Status ShowStatus(const Context& context, const Options& options) {
   EFS_ASSIGN_OR_RETURN(const std::string path, ResolveDatabase(options.database));
-  EFS_ASSIGN_OR_RETURN(const json status, IsLive(PosixFileSystem(), path) ? LiveStatus(path) : OrdinaryStatus(path));
+  std::string lease_text;
+  EFS_ASSIGN_OR_RETURN(const json status,
+                       IsLive(PosixFileSystem(), path) ? LiveStatus(path, &lease_text) : OrdinaryStatus(path));
   if (options.as_json) {
     context.out << status.dump(2, ' ', false, json::error_handler_t::replace) << "\n";
   } else {
-    PrintText(context.out, status);
+    PrintText(context.out, status, lease_text);
   }
   return {};
 }

@@ -20,7 +20,8 @@ class DynamoDbLeaseStore final : public LeaseStore {
   // `service` is the store's own; `clock` must outlive it.
   DynamoDbLeaseStore(std::unique_ptr<DynamoDb> service, Clock& clock);
 
-  std::string name() const override;
+  static std::string NameOf(const DynamoDb& service);
+  std::string name() const override { return NameOf(*service_); }
   bool expires() const override { return true; }
   Result<AcquireReply> TryAcquire(const LeaseRecord& wanted, const Takeover& takeover, Duration limit) override;
   Result<bool> Renew(const LeaseRecord& renewed, Duration limit) override;
@@ -40,7 +41,7 @@ class DynamoDbLeaseStore final : public LeaseStore {
 
   struct Answer {
     bool done = false;                     // else the item that refused was seen
-    std::optional<DynamoDbItem> replaced;  // done: the item as it was before
+    std::optional<DynamoDbItem> replaced;  // done: the item as it was before, unless that is known
   };
 
   void BeginWaiting(const LeaseRecord& wanted);
@@ -54,8 +55,11 @@ class DynamoDbLeaseStore final : public LeaseStore {
   Status SeeRefusal(const std::string& body);
   const DynamoDbAttributes& seen() const;
 
-  Result<Answer> Put(const DynamoDbItem& item, const DynamoDbCondition& condition, Instant deadline);
-  Result<Answer> Ask(const char* action, const std::string& body, Instant deadline);
+  // `owner`: the lock_id of the only item that the request can replace. A reply that has it is understood as far as
+  // anybody cares, and not looked at further.
+  Result<Answer> Put(const DynamoDbItem& item, const DynamoDbCondition& condition, Instant deadline,
+                     const std::string& owner = "");
+  Result<Answer> Ask(const char* action, const std::string& body, Instant deadline, const std::string& owner);
 
   const std::unique_ptr<DynamoDb> service_;
   Clock& clock_;

@@ -37,6 +37,10 @@ std::unique_ptr<LeaseStore> NewDynamoDbLeaseStore(const std::string& table) {
                                               SystemClock());
 }
 
+std::unique_ptr<DynamoDbObserver> NewDynamoDbObserver(const std::string& table) {
+  return std::make_unique<DynamoDbObserver>(std::make_unique<DynamoDb>(Access(), table, SystemClock()), SystemClock());
+}
+
 bool IsDynamoDbTable(std::string_view table) {
   std::string_view name = table;
   if (table.starts_with("arn:")) {

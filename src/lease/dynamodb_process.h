@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "lease/dynamodb_observer.h"
 #include "lease/lease_store.h"
 
 namespace sqlite_efs {
@@ -12,6 +13,9 @@ namespace sqlite_efs {
 // The lease store in that table, by this process's AWS settings, which are not looked at before the first request. All
 // stores of a process share connections and credentials. Thread-safe, in a child of fork() too.
 std::unique_ptr<LeaseStore> NewDynamoDbLeaseStore(const std::string& table);
+
+// Looks at the leases in that table, with what the stores share.
+std::unique_ptr<DynamoDbObserver> NewDynamoDbObserver(const std::string& table);
 
 // Whether that can be a table: a name of 3 to 255 letters, digits, "_", "-" and ".", or an ARN that ends with one.
 bool IsDynamoDbTable(std::string_view table);

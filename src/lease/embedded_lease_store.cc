@@ -131,6 +131,12 @@ Status EmbeddedLeaseStore::Release(const LeaseRecord& mine, const std::optional<
   return status.ok() ? unlocked : status;
 }
 
+Result<bool> EmbeddedLeaseStore::IsLocked(FileSystem& files, const std::string& path) {
+  EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> file, files.Open(path, OpenMode::kReadWrite));
+  EFS_ASSIGN_OR_RETURN(const bool free, file->TryLock(kHolderOffset, kLockLength));
+  return !free;
+}
+
 std::optional<LeaseRecord> EmbeddedLeaseStore::Peek(FileSystem& files, const std::string& path) {
   Result<std::unique_ptr<File>> file = files.Open(path, OpenMode::kRead);
   return file.ok() ? ParseLeaseRecord(ReadText(**file)) : std::nullopt;

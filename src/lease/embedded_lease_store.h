@@ -33,6 +33,9 @@ class EmbeddedLeaseStore final : public LeaseStore {
   // The record as it stands, without taking the lease; nothing if there is none. For status reports.
   static std::optional<LeaseRecord> Peek(FileSystem& files, const std::string& path);
 
+  // Whether a process holds the lease at present, which is tried out. Needs permission to write.
+  static Result<bool> IsLocked(FileSystem& files, const std::string& path);
+
  private:
   Status Open();
   Result<bool> IsMyTurn();

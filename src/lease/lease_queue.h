@@ -22,6 +22,7 @@ class LeaseQueue {
   std::string Format() const;
 
   bool empty() const { return waiters_.empty(); }
+  size_t size() const { return waiters_.size(); }
   bool full() const { return waiters_.size() >= kMaxWaiters; }
   bool Has(std::string_view name) const;
 

@@ -27,6 +27,9 @@ class DynamoDbService {
   static constexpr const char* kTable = "locks";
 
   std::unique_ptr<DynamoDbLeaseStore> NewStore(Clock& clock) {
+    return std::make_unique<DynamoDbLeaseStore>(NewClient(clock), clock);
+  }
+  std::unique_ptr<DynamoDb> NewClient(Clock& clock) {
     const auto access = std::make_shared<AwsAccess>([this]() -> Result<AwsParts> {
       AwsParts parts;
       parts.config.region = "eu-west-1";
@@ -35,7 +38,7 @@ class DynamoDbService {
       parts.credentials = std::make_unique<FixedCredentials>();
       return parts;
     });
-    return std::make_unique<DynamoDbLeaseStore>(std::make_unique<DynamoDb>(access, kTable, clock), clock);
+    return std::make_unique<DynamoDb>(access, kTable, clock);
   }
 
   Result<HttpResponse> Serve(const HttpRequest& request) {

@@ -5,7 +5,7 @@ import re
 import pytest
 from support import command
 
-COMMANDS = ["attach", "detach", "checkpoint", "status", "verify", "backup"]
+COMMANDS = ["attach", "detach", "checkpoint", "status", "unlock", "verify", "backup"]
 DONE, FAILED, USAGE = 0, 1, 2
 
 
@@ -59,7 +59,7 @@ def test_a_wrong_command_line(arguments, said):
     assert said in sentence(done)
 
 
-@pytest.mark.parametrize("name", ["attach", "detach", "status", "verify", "backup"])
+@pytest.mark.parametrize("name", ["attach", "detach", "status", "unlock", "verify", "backup"])
 def test_what_is_no_database_has_its_own_message(tmp_path, name):
     text = tmp_path / "notes.txt"
     text.write_text("not a database, but longer than the hundred bytes of a header\n" * 50)
