@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import decimal
 import functools
-import json
 import os
 import sqlite3
 from collections.abc import Callable
@@ -75,9 +73,11 @@ class Connection(sqlite3.Connection):
 
 
 def _parameter(name: str, value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int | float | decimal.Decimal):
-        raise TypeError(f"{name} must be a string or a number, not {value!r}")
-    if isinstance(value, float | decimal.Decimal):
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        import decimal  # noqa: PLC0415 - loading it takes as long as taking a lease does
+
+        if not isinstance(value, float | decimal.Decimal):
+            raise TypeError(f"{name} must be a string or a number, not {value!r}")
         # Never in the exponent notation (1e-05), which the engine does not take.
         value = format(decimal.Decimal(repr(value)) if isinstance(value, float) else value, "f")
     return f"{quote(name, safe='')}={quote(str(value), safe='')}"
@@ -123,6 +123,8 @@ def connect(path: str | bytes | os.PathLike, **options: Any) -> sqlite3.Connecti
 
 def status(connection: sqlite3.Connection, schema: str = "main") -> dict[str, Any]:
     """What the engine knows of the database behind `connection`: segment, snapshot, lease, cache, counters."""
+    import json  # noqa: PLC0415 - only who asks for it waits for it
+
     quoted = schema.replace('"', '""')
     row = connection.execute(f'PRAGMA "{quoted}".efs_status').fetchone()
     if row is None:
