@@ -38,6 +38,11 @@ fuzz: build ## the fuzzers, each for FUZZ_SECONDS=60
 	@scripts/setup test fuzz
 	@FUZZ_SEED=0 $(VENV)/python scripts/run-tests fuzz
 
+.PHONY: bench
+bench: build ## the benchmarks in bench/, each with its table
+	@scripts/setup test
+	@for name in bench/*/; do scripts/bench "$$(basename "$$name")"; done
+
 .PHONY: test-django-full
 test-django-full: build ## every test of Django's own, on the stock backend and on ours, compared
 	@scripts/setup test

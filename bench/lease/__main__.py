@@ -111,7 +111,9 @@ class Bench:
                         one = self.start_once(what, url, bundle if what == "engine" else file)
                         if number > 0:  # files are in memory from the second on
                             found.append(one)
-                medians = {what: [median(column) for column in zip(*found, strict=True)] for what, found in runs.items()}
+                medians = {
+                    what: [median(column) for column in zip(*found, strict=True)] for what, found in runs.items()
+                }
                 units = (("wall, ms", 1e3, target), ("processor, ms", 1e3, target), ("memory, MiB", 1, 0.25))
                 for index, (what, unit, limit) in enumerate(units):
                     ours, theirs = (
@@ -144,7 +146,11 @@ class Bench:
         heading("Processes that want the same lease, default timeouts. Alone: one process that gives it back each time")
         row("", "alone, 1/s", "together, 1/s", "ratio", "longest wait, s", "lost, errors")
         env = environment(**self.variables(self.url))
-        kinds = [("insert", 0.0, contention.INSERTS), ("block", 0.02, contention.BLOCKS), ("block", 0.1, contention.BLOCKS)]
+        kinds = [
+            ("insert", 0.0, contention.INSERTS),
+            ("block", 0.02, contention.BLOCKS),
+            ("block", 0.1, contention.BLOCKS),
+        ]
         for kind, hold_s, count in kinds:
             for processes in (2, 4, 8):
                 alone, together = [], []

@@ -74,7 +74,7 @@ class Connection(sqlite3.Connection):
 
 def _parameter(name: str, value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
-        import decimal  # noqa: PLC0415 - loading it takes as long as taking a lease does
+        import decimal  # not above: loading it takes as long as taking a lease does
 
         if not isinstance(value, float | decimal.Decimal):
             raise TypeError(f"{name} must be a string or a number, not {value!r}")
@@ -123,7 +123,7 @@ def connect(path: str | bytes | os.PathLike, **options: Any) -> sqlite3.Connecti
 
 def status(connection: sqlite3.Connection, schema: str = "main") -> dict[str, Any]:
     """What the engine knows of the database behind `connection`: segment, snapshot, lease, cache, counters."""
-    import json  # noqa: PLC0415 - only who asks for it waits for it
+    import json  # not above: who does not ask for it need not wait for it
 
     quoted = schema.replace('"', '""')
     row = connection.execute(f'PRAGMA "{quoted}".efs_status').fetchone()

@@ -161,7 +161,9 @@ def test_the_next_writer_seals_and_the_holder_is_told_what_became_of_its_commit(
         with closing(sqlite_efs.connect(shared, isolation_level=None)) as connection:
             connection.execute("INSERT INTO note VALUES ('of the next')")
         sqlite_efs.release()
-        numbers = [segment["number"] for segment in json.loads(run("status", "--json", shared, **table).stdout)["segments"]]
+        numbers = [
+            segment["number"] for segment in json.loads(run("status", "--json", shared, **table).stdout)["segments"]
+        ]
         assert numbers == [1, 2]
         output, errors = process.communicate("\n", timeout=HANG_S)
         assert output.startswith("refused: "), output + errors
