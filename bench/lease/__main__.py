@@ -70,8 +70,8 @@ class Bench:
                 found = json.loads(run_python(worker, self.database, TABLE, url, 2 * self.repeats, 20, env=env))
                 for index, (what, target) in enumerate((("wall", 0.5), ("processor", 0.125))):
                     ours, theirs = (median(one[index] for one in found[name]) for name in ("engine", "boto3"))
-                    row(f"{scheme}: {what}, ms", f"{ours * 1e3:.3f}", f"{theirs * 1e3:.3f}", ratio(ours, theirs, target),
-                        f"<= {target}")  # fmt: skip
+                    cells = (f"{ours * 1e3:.3f}", f"{theirs * 1e3:.3f}", ratio(ours, theirs, target))
+                    row(f"{scheme}: {what}, ms", *cells, f"<= {target}")
 
     # --- the first tenure of a process
 
