@@ -9,9 +9,17 @@ from contextlib import closing
 
 import pytest
 import sqlite_efs
-from support import HANG_S, command, command_ok, dynamodb, environment, kill_a_writer, python, tree
+from support import HANG_S, command, command_ok, dynamodb, environment, kill_a_writer, python, run_python, tree
 
 DONE, FAILED, BUSY = 0, 1, 4
+
+# A process of its own for each write: one process stays with the first service that it has asked.
+WRITE = """
+import sqlite_efs, sys
+connection = sqlite_efs.connect(sys.argv[1], isolation_level=None, timeout=600)
+for statement in sys.argv[2:]:
+    connection.execute(statement)
+"""
 
 # Inserts a note in a transaction, says so, and commits when it is told to.
 IN_A_TRANSACTION = """
@@ -40,8 +48,8 @@ def url():
 
 
 @pytest.fixture
-def table(url, monkeypatch):
-    """The environment of those who write to a database with its lease in DynamoDB, set for this process too."""
+def table(url):
+    """The environment of those who write to a database with its lease in DynamoDB."""
     variables = {
         "SQLITE_LOCK_DYNAMODB_TABLE": f"unlock-{time.time_ns()}",
         "AWS_ENDPOINT_URL_DYNAMODB": url,
@@ -49,17 +57,13 @@ def table(url, monkeypatch):
         **dynamodb.CREDENTIALS,
     }
     dynamodb.make_table(url, variables["SQLITE_LOCK_DYNAMODB_TABLE"])
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
     return variables
 
 
 @pytest.fixture
 def shared(tmp_path, table):
     path = tmp_path / "shared.sqlite3"
-    with closing(sqlite_efs.connect(path, isolation_level=None)) as connection:
-        connection.execute("CREATE TABLE note (text)")
-    sqlite_efs.release()
+    run_python(WRITE, path, "CREATE TABLE note (text)", env=environment(**table))
     return path
 
 
@@ -109,9 +113,7 @@ def test_status_shows_the_lease_and_leaves_it_as_it_is(shared, table):
 
 def test_who_waits_is_counted(shared, table):
     with holder(shared, table) as process:
-        waiter = "import sqlite_efs, sys; sqlite_efs.connect(sys.argv[1], isolation_level=None, timeout=600).execute("
-        waiter += "'INSERT INTO note VALUES (1)')"
-        with python(waiter, shared, env=environment(**table)) as waiting:
+        with python(WRITE, shared, "INSERT INTO note VALUES (1)", env=environment(**table)) as waiting:
             end = time.monotonic() + HANG_S
             while lease(shared, table)["waiting"] != 1:
                 assert time.monotonic() < end
@@ -158,9 +160,7 @@ def test_an_ended_lease_is_free_without_a_promise(shared, table):
 def test_the_next_writer_seals_and_the_holder_is_told_what_became_of_its_commit(shared, table):
     with holder(shared, table) as process:
         assert run("unlock", "--force", shared, **table).returncode == DONE
-        with closing(sqlite_efs.connect(shared, isolation_level=None)) as connection:
-            connection.execute("INSERT INTO note VALUES ('of the next')")
-        sqlite_efs.release()
+        run_python(WRITE, shared, "INSERT INTO note VALUES ('of the next')", env=environment(**table))
         numbers = [
             segment["number"] for segment in json.loads(run("status", "--json", shared, **table).stdout)["segments"]
         ]

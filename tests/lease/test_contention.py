@@ -7,7 +7,15 @@ import time
 from contextlib import closing
 
 import sqlite_efs
-from support import HANG_S, dynamodb, environment, python
+from support import HANG_S, dynamodb, environment, python, run_python
+
+# A process of its own for each write: one process stays with the first service that it has asked.
+WRITE = """
+import sqlite_efs, sys
+connection = sqlite_efs.connect(sys.argv[1], isolation_level=None, timeout=600)
+for statement in sys.argv[2:]:
+    connection.execute(statement)
+"""
 
 READ_MODIFY_WRITE = """
 import sqlite_efs, sys, time
@@ -22,7 +30,7 @@ for _ in range(int(sys.argv[2])):
 """
 
 
-def test_no_error_and_no_lost_update(tmp_path, dynamodb_local_url, monkeypatch):
+def test_no_error_and_no_lost_update(tmp_path, dynamodb_local_url):
     variables = {
         "SQLITE_LOCK_DYNAMODB_TABLE": f"contention-{time.time_ns()}",
         "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_local_url,
@@ -30,14 +38,9 @@ def test_no_error_and_no_lost_update(tmp_path, dynamodb_local_url, monkeypatch):
         **dynamodb.CREDENTIALS,
     }
     dynamodb.make_table(dynamodb_local_url, variables["SQLITE_LOCK_DYNAMODB_TABLE"])
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
     path = tmp_path / "counter.sqlite3"
-    with closing(sqlite_efs.connect(path, isolation_level=None)) as connection:
-        connection.execute("CREATE TABLE counter (n INTEGER)")
-        connection.execute("INSERT INTO counter VALUES (0)")
-        connection.execute("CREATE TABLE note (n INTEGER)")
-    sqlite_efs.release()
+    tables = ["CREATE TABLE counter (n INTEGER)", "INSERT INTO counter VALUES (0)", "CREATE TABLE note (n INTEGER)"]
+    run_python(WRITE, path, *tables, env=environment(**variables))
     writers = [python(READ_MODIFY_WRITE, path, 10, env=environment(**variables)) for _ in range(6)]
     for writer in writers:
         _, errors = writer.communicate(timeout=HANG_S)
