@@ -79,14 +79,15 @@ void Merger::CatchUpLocked() {
     const Result<Outcome> outcome = StepLocked(kAllSegments);
     if (!outcome.ok()) return FailLocked(outcome.status());
     if (*outcome == Outcome::kNothingToDo) return;
-    if (*outcome == Outcome::kMustWait) environment_.clock.Sleep(PauseLocked());
+    if (*outcome == Outcome::kMustWait) environment_.clock.Sleep(PauseLocked(deadline));
   }
 }
 
 // Until the file server's clock has ticked, if that is what has to be waited for.
-Duration Merger::PauseLocked() const {
+Duration Merger::PauseLocked(Instant deadline) const {
   if (!last_change_) return kPoll;
-  return std::max<Duration>(*last_change_ + 2 * environment_.merge.tick - environment_.clock.Now(), kPoll);
+  const Instant ticked = *last_change_ + 2 * environment_.merge.tick;
+  return std::max<Duration>(std::min(ticked, deadline) - environment_.clock.Now(), kPoll);
 }
 
 // How many segments may be copied at a time: those that are too many, or one that has been sealed for a while, out of
@@ -130,7 +131,7 @@ Status Merger::MergeAll(Instant deadline, const Progress& progress) {
         outcome = Status::Busy("merging the log into " + layout_.base() + " ended at its timeout; try again");
         break;
       }
-      environment_.clock.Sleep(PauseLocked());
+      environment_.clock.Sleep(PauseLocked(deadline));
     }
     outcome = StepLocked(kAllSegments);
   }

@@ -70,7 +70,7 @@ class Merger {
   Result<Outcome> RemoveLocked(const LogListing& listing, const CopiedName& copied);
   Status RemoveCopiedNames(const LogListing& listing, const std::string& but_of_copying);
   void CatchUpLocked();
-  Duration PauseLocked() const;
+  Duration PauseLocked(Instant deadline) const;
   Result<bool> StampLocked();
   Result<std::string> LastCopying() const;
   Result<SealedSegment> Known(SegmentNumber number);
