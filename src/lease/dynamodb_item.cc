@@ -163,6 +163,8 @@ Result<std::optional<DynamoDbItem>> ParseReply(std::string_view body, const char
   const json reply = json::parse(body, look, /*allow_exceptions=*/false);
   if (is_deep || !reply.is_object()) return garbage;
   const auto found = reply.find(member);
+  // What anything but DynamoDB says to every request must not be taken for its consent.
+  if (found == reply.end() && !reply.empty() && !reply.contains("__type")) return garbage;
   if (found == reply.end() || found->is_null()) return std::optional<DynamoDbItem>();
   if (!found->is_object()) return garbage;
   DynamoDbItem item;

@@ -85,7 +85,7 @@ TEST(DynamoDbItemTest, A_half_promise_is_none) {
 }
 
 TEST(DynamoDbItemTest, A_reply_without_an_item_has_none) {
-  for (const char* body : {"{}", R"({"Item":null})", R"({"Attributes":{}})"}) {
+  for (const char* body : {"{}", R"({"Item":null})", R"({"__type":"x#ConditionalCheckFailedException"})"}) {
     const auto read = ParseReply(body, "Item");
     ASSERT_TRUE(read.ok());
     EXPECT_FALSE(read->has_value());
@@ -95,9 +95,9 @@ TEST(DynamoDbItemTest, A_reply_without_an_item_has_none) {
 TEST(DynamoDbItemTest, Garbage_tells_nothing) {
   const std::string huge = R"({"Item":{"pk":{"S":")" + std::string(1 << 20, 'x') + R"("}}})";
   const std::string deep = R"({"Item":{"pk":{"L":)" + std::string(100'000, '[') + std::string(100'000, ']') + "}}}";
-  for (const std::string& body :
-       {deep, std::string(), std::string("<html>"), std::string("[]"), std::string(R"({"Item":7})"),
-        std::string(R"({"Item":{"pk":"x"}})"), std::string(R"({"Item":{"pk":)"), huge}) {
+  for (const std::string& body : {deep, std::string(), std::string("<html>"), std::string("[]"),
+                                  std::string(R"({"Item":7})"), std::string(R"({"Item":{"pk":"x"}})"),
+                                  std::string(R"({"Item":{"pk":)"), std::string(R"({"status":"fine"})"), huge}) {
     EXPECT_TRUE(ParseReply(body, "Item").status().Is(StatusCode::kUnavailable));
   }
 }

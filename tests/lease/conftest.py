@@ -24,13 +24,14 @@ class Table:
     expiration_s = 2  # of a lease that is not renewed
     _numbers = itertools.count(1)
 
-    def __init__(self, url):
-        self.url = url
-        self.name = f"locks{next(self._numbers)}"
+    def __init__(self, url, name="", witness=None):
+        self.url, self.witness = url, witness
+        self.name = name or f"locks{next(self._numbers)}"
         self.database = str(uuid.uuid4())
         self.client = dynamodb.client(url)
         self.processes = []
-        dynamodb.make_table(url, self.name)
+        if not name:
+            dynamodb.make_table(url, self.name)
 
     def item(self):
         answer = self.client.get_item(TableName=self.name, Key={"pk": {"S": self.database}}, ConsistentRead=True)
@@ -41,6 +42,15 @@ class Table:
 
     def process(self, **environment):
         return Process(self, environment)
+
+    def free(self):
+        return "lock_id" not in (self.item() or {})
+
+    def end(self):
+        for process in self.processes:
+            process.kill()
+            process.tool.stdin.close()
+            process.tool.stdout.close()
 
     def queue(self):
         return (self.item() or {}).get("queue", {"S": ""})["S"].split()
@@ -53,7 +63,7 @@ class Process:
         self.table = table
         settings = {"AWS_ENDPOINT_URL_DYNAMODB": table.url, "AWS_REGION": dynamodb.REGION, **dynamodb.CREDENTIALS}
         self.tool = subprocess.Popen(
-            [TOOL, table.name, table.database, str(table.expiration_s)],
+            [TOOL, table.name, table.database, str(table.expiration_s), *filter(None, [table.witness])],
             env={"HOME": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true", **settings, **environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -90,7 +100,4 @@ class Process:
 def table(url):
     table = Table(url)
     yield table
-    for process in table.processes:
-        process.kill()
-        process.tool.stdin.close()
-        process.tool.stdout.close()
+    table.end()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import os
 import shutil
@@ -81,6 +82,7 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
+@functools.cache
 def client(url: str):
     return boto3.client(
         "dynamodb",
