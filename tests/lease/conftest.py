@@ -6,11 +6,19 @@ import itertools
 import json
 import subprocess
 import uuid
+from contextlib import ExitStack
 
 import pytest
 from support import ROOT, dynamodb
+from support.certificates import make_certificate
 
 TOOL = ROOT / "build" / "lease_tool"
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """Of this machine's own address, and its key."""
+    return make_certificate(tmp_path_factory.mktemp("certificate"), "good", "IP:127.0.0.1")
 
 
 @pytest.fixture(params=["dynamodb-local", "moto"])
@@ -97,7 +105,17 @@ class Process:
 
 
 @pytest.fixture
-def table(url):
-    table = Table(url)
-    yield table
-    table.end()
+def new_table():
+    with ExitStack() as stack:
+
+        def make(url, name=""):
+            table = Table(url, name)
+            stack.callback(table.end)
+            return table
+
+        yield make
+
+
+@pytest.fixture
+def table(new_table, url):
+    return new_table(url)

@@ -19,9 +19,12 @@ from support.fault_proxy import CONNECTION_FAULTS, FAULTS, Proxy
 AT_A_TIME = 8
 SOON_S = 30  # a timeout that no wait comes near
 NEVER_S = 3600  # an expiry that nobody lives to see
+SHORT_S = 0.7  # one that all see
 MAX_BEYOND_S = 0.6  # what the requests of an Acquire() may take longer than its timeout
-MAX_REQUESTS = 100
+MAX_REQUESTS = 300
 SECRETS = {"AWS_SECRET_ACCESS_KEY": "pLaNtEdSeCrEtKeY", "AWS_SESSION_TOKEN": "pLaNtEdSeSsIoNtOkEn"}
+
+SOME = ("dropped, no answer", "done, closed", "done, half a reply", "done late, closed", "done again later", "throttled")
 
 
 class Story:
@@ -143,13 +146,12 @@ def renewed(story, name):
         time.sleep(0.03)
 
 
-def sweep(tell, url, folder, faults, faulty, expiration_s, **proxy):
+def sweep(tell, url, folder, faults, faulty, expiration_s, numbers=range(1, MAX_REQUESTS), **proxy):
     """Lets each fault befall each request of one process, to the last; how many there were."""
-
     table = Table(url).name
 
     def befall(name):
-        for number in range(1, MAX_REQUESTS):
+        for runs, number in enumerate(numbers):
             place = folder / f"{name}, {number}"
             place.mkdir()
             options = {"fault": faults[name], "when": lambda call, number=number: call == number, **proxy}
@@ -160,7 +162,7 @@ def sweep(tell, url, folder, faults, faulty, expiration_s, **proxy):
                 wrong.add_note(f"{name}, at request {number} of the {faulty}")
                 raise
             if story.proxy.calls < number:
-                return number - 1
+                return runs
         raise AssertionError(f"{name}: the story has no end")
 
     with ThreadPoolExecutor(AT_A_TIME) as pool:
@@ -175,7 +177,55 @@ def test_turns_over_any_fault_at_any_request(dynamodb_local_url, tmp_path, measu
     measured(f"{len(FAULTS)} faults at each request of the {faulty}: {count} runs")
 
 
+def test_a_holders_life_and_death(dynamodb_local_url, tmp_path, measured):
+    count = sweep(lives_and_deaths, dynamodb_local_url, tmp_path, FAULTS, "holder", SHORT_S)
+    measured(f"{len(FAULTS)} faults at each request of the holder: {count} runs")
+
+
+def test_a_waiters_life(dynamodb_local_url, tmp_path, measured):
+    """Who is the next in turn asks the same many times: some of those, and everything before."""
+    numbers = [*range(1, 7), *range(7, MAX_REQUESTS, 12)]
+    faults = {name: FAULTS[name] for name in SOME}
+    count = sweep(lives_and_deaths, dynamodb_local_url, tmp_path, faults, "waiter", SHORT_S, numbers)
+    measured(f"{len(faults)} faults at requests of the waiter: {count} runs")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_every_request_of_a_waiters_life(dynamodb_local_url, tmp_path, measured):
+    count = sweep(lives_and_deaths, dynamodb_local_url, tmp_path, FAULTS, "waiter", SHORT_S)
+    measured(f"{len(FAULTS)} faults at each request of the waiter: {count} runs")
+
+
 @pytest.mark.parametrize("faulty", ["holder", "waiter"])
-def test_lives_and_deaths(dynamodb_local_url, tmp_path, measured, faulty):
-    count = sweep(lives_and_deaths, dynamodb_local_url, tmp_path, FAULTS, faulty, 1)
-    measured(f"{len(FAULTS)} faults at each request of the {faulty}: {count} runs")
+def test_turns_over_TLS(dynamodb_local_url, tmp_path, measured, certificate, monkeypatch, faulty):
+    """A connection for each request, so that handshakes can fail; and replies that are cut."""
+    monkeypatch.setitem(SECRETS, "AWS_CA_BUNDLE", str(certificate[0]))
+    options = {"tls": certificate, "keeps": False}
+    count = sweep(turns, dynamodb_local_url, tmp_path, CONNECTION_FAULTS, faulty, NEVER_S, **options)
+    faults = {name: FAULTS[name] for name in SOME}
+    count += sweep(turns, dynamodb_local_url, tmp_path, faults, faulty, NEVER_S, tls=certificate)
+    measured(f"{len(CONNECTION_FAULTS) + len(faults)} faults at each request of the {faulty}: {count} runs")
+
+
+@pytest.mark.parametrize("name", ["dropped, no answer", "dropped, reset", "unavailable", "not HTTP", "done, no answer"])
+def test_a_service_that_is_gone_for_good_and_comes_back(dynamodb_local_url, tmp_path, name):
+    """From each request on, nothing is answered: every command ends, and says why; then all is well again."""
+    table = Table(dynamodb_local_url).name
+    for number in range(1, 6):
+        place = tmp_path / str(number)
+        place.mkdir()
+        options = {"fault": FAULTS[name], "when": lambda call, number=number: call >= number}
+        with Story(dynamodb_local_url, table, place, SHORT_S, "holder", **options) as story:
+            for _ in range(3):
+                taken = story.do("holder", "acquire 0.1")
+                if taken["ok"]:
+                    story.do("holder", "release 5")
+                else:
+                    assert taken["busy"] and "database is locked" in taken["message"], taken
+                    assert "the last attempt failed: " in taken["message"] or "is being written" in taken["message"]
+            story.proxy.heal()
+            # Its own record does not stop it; others, that of nobody, for the time of a lease.
+            story.take("holder")
+            story.give_back("holder", 6)
+            assert story.take("waiter") in (6, None)

@@ -82,14 +82,18 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
+def arguments() -> dict[str, str]:
+    """The credentials as boto3 takes them."""
+    return {name.lower(): value for name, value in CREDENTIALS.items()}
+
+
 @functools.cache
 def client(url: str):
     return boto3.client(
         "dynamodb",
         region_name=REGION,
         endpoint_url=url,
-        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        **arguments(),
     )
 
 
@@ -106,10 +110,14 @@ def _await(url: str, server: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def _serving(port: int, *command: object) -> Iterator[str]:
+def _serving(port: int, *command: object, **changes: str) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     server = subprocess.Popen(
-        [*map(str, command)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*map(str, command)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **changes},
     )
     try:
         _await(url, server)
@@ -127,10 +135,10 @@ def dynamodb_local():
     return _serving(port, "java", *options, runner, "-inMemory", "-disableTelemetry", "-port", port)
 
 
-def moto():
-    """Serves moto, for as long as the context lasts; its URL."""
+def moto(**changes: str):
+    """Serves moto, with these changes of its environment, for as long as the context lasts; its URL."""
     port = _free_port()
-    return _serving(port, sys.executable, "-m", "moto.server", "-p", port)
+    return _serving(port, sys.executable, "-m", "moto.server", "-p", port, **changes)
 
 
 class Counting(ThreadingHTTPServer):

@@ -25,6 +25,33 @@ namespace {
 constexpr uint64_t kSalts = 0xfedcba9876543210;
 constexpr Duration kWitnessPause = std::chrono::milliseconds(2);
 
+// Notes until when sleepers mean to sleep, which does not depend on how busy the machine is.
+class NotingClock final : public Clock {
+ public:
+  Instant Now() override {
+    const Instant now = SystemClock().Now();
+    latest_ = now.nanoseconds;
+    return now;
+  }
+  int64_t WallTime_ms() override { return SystemClock().WallTime_ms(); }
+  void Sleep(Duration duration) override {
+    wake_ = latest_ + duration.count();
+    SystemClock().Sleep(duration);
+  }
+  bool Wait(std::condition_variable& changed, std::unique_lock<std::mutex>& lock, Duration timeout,
+            const std::function<bool()>& ready) override {
+    return SystemClock().Wait(changed, lock, timeout, ready);
+  }
+  // When the latest sleep was to end, by the wall clock.
+  int64_t wake_ms() { return WallTime_ms() - (SystemClock().Now() - Instant{wake_}) / std::chrono::milliseconds(1); }
+
+ private:
+  std::atomic<int64_t> latest_ = 0;
+  std::atomic<int64_t> wake_ = 0;
+};
+
+NotingClock noting_clock;
+
 // What was asked for, and when.
 class Requests {
  public:
@@ -106,6 +133,7 @@ json Acquire(Lease& lease, double timeout_s) {
   json answer = Answer(previous.status());
   if (previous.ok() && *previous) answer["joins"] = (*previous)->segment;
   answer["waited_s"] = InSeconds(SystemClock().Now() - begun);
+  answer["wake_ms"] = noting_clock.wake_ms();
   answer["beyond_s"] = InSeconds(requests.Beyond(deadline, before));
   return answer;
 }
@@ -140,8 +168,8 @@ int main(int argc, char** argv) {
   LeaseOptions options;
   if (argc > 3) options.expiration = FromSeconds(std::stod(argv[3]));
   auto store =
-      std::make_unique<DynamoDbLeaseStore>(std::make_unique<DynamoDb>(access, argv[1], SystemClock()), SystemClock());
-  Lease lease(std::move(store), SystemClock(), NewThreadAlarm(), options, argv[2], "/the/database");
+      std::make_unique<DynamoDbLeaseStore>(std::make_unique<DynamoDb>(access, argv[1], noting_clock), noting_clock);
+  Lease lease(std::move(store), noting_clock, NewThreadAlarm(), options, argv[2], "/the/database");
   std::jthread witness;
   if (argc > 4) witness = std::jthread([&](const std::stop_token& stop) { Watch(stop, lease, argv[4]); });
   std::string line;
