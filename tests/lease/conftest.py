@@ -26,6 +26,12 @@ def url(request):
     return request.getfixturevalue(request.param.replace("-", "_") + "_url")
 
 
+def settings(url, table):
+    """The variables of a program whose databases have their lease there."""
+    found = {"SQLITE_LOCK_DYNAMODB_TABLE": table, "AWS_ENDPOINT_URL_DYNAMODB": url, "AWS_REGION": dynamodb.REGION}
+    return {**found, "AWS_EC2_METADATA_DISABLED": "true", **dynamodb.CREDENTIALS}
+
+
 class Table:
     """A table of locks, and one database in it."""
 

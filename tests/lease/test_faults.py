@@ -19,6 +19,7 @@ from support.fault_proxy import CONNECTION_FAULTS, FAULTS, Proxy
 AT_A_TIME = 8
 SOON_S = 30  # a timeout that no wait comes near
 NEVER_S = 3600  # an expiry that nobody lives to see
+LATER_S = 5  # one that ends the record of an attempt that was carried out when it had been given up
 SHORT_S = 0.7  # one that all see
 MAX_BEYOND_S = 0.6  # what the requests of an Acquire() may take longer than its timeout
 MAX_REQUESTS = 300
@@ -151,12 +152,13 @@ def sweep(tell, url, folder, faults, faulty, expiration_s, numbers=range(1, MAX_
     table = Table(url).name
 
     def befall(name):
+        expiry_s = min(expiration_s, LATER_S) if name.startswith("done late") else expiration_s
         for runs, number in enumerate(numbers):
             place = folder / f"{name}, {number}"
             place.mkdir()
             options = {"fault": faults[name], "when": lambda call, number=number: call == number, **proxy}
             try:
-                with Story(url, table, place, expiration_s, faulty, **options) as story:
+                with Story(url, table, place, expiry_s, faulty, **options) as story:
                     tell(story)
             except AssertionError as wrong:
                 wrong.add_note(f"{name}, at request {number} of the {faulty}")

@@ -22,15 +22,15 @@ SOURCE = Path(__file__).with_name("steps.cc")
 
 
 @functools.cache
-def library() -> Path:
-    """The library that counts steps, built once for each version of its source."""
-    made = ROOT / "build" / "tests" / f"steps-{hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:16]}.so"
+def library(source: Path = SOURCE) -> Path:
+    """The library that counts steps, or another one for LD_PRELOAD, built once for each version of its source."""
+    made = ROOT / "build" / "tests" / f"{source.stem}-{hashlib.sha256(source.read_bytes()).hexdigest()[:16]}.so"
     if not made.is_file():
         made.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=made.parent) as folder:
             built = Path(folder) / made.name
             flags = ["-std=c++20", "-O1", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror"]
-            subprocess.run(["c++", *flags, str(SOURCE), "-o", str(built), "-ldl"], check=True)
+            subprocess.run(["c++", *flags, str(source), "-o", str(built), "-ldl"], check=True)
             built.rename(made)
     return made
 
