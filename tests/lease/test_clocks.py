@@ -34,7 +34,8 @@ for _ in range(int(sys.argv[2])):
     except sqlite3.OperationalError as error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-        assert error.sqlite_errorcode & 0xff == sqlite3.SQLITE_BUSY, (error.sqlite_errorname, str(error))
+        is_busy = error.sqlite_errorcode & 0xff == sqlite3.SQLITE_BUSY
+        assert is_busy or "nothing of it was saved, run it again" in str(error), (error.sqlite_errorname, str(error))
         print("refused:", error, file=sys.stderr)
 print(done)
 """
@@ -100,7 +101,9 @@ def test_writers_whose_clocks_differ_and_jump(dynamodb_local_url, tmp_path, monk
 
 
 @pytest.mark.parametrize(("holders_s", "takers_s"), [(WRONG_S, 0), (WRONG_S, -WRONG_S), (-WRONG_S, WRONG_S)])
-def test_a_dead_holder_is_replaced_whatever_the_clocks_say(dynamodb_local_url, tmp_path, new_table, holders_s, takers_s):
+def test_a_dead_holder_is_replaced_whatever_the_clocks_say(
+    dynamodb_local_url, tmp_path, new_table, holders_s, takers_s
+):
     """Its record may be good for ten minutes more; the taker sees that nothing renews it."""
     table = new_table(dynamodb_local_url)
     table.expiration_s = 1

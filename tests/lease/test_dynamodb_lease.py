@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 
-import pytest
-from support import HANG_S, dynamodb
+from support import HANG_S
 
 
 def wait_in_queue(table, process, command="acquire 60"):

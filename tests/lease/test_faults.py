@@ -25,7 +25,14 @@ MAX_BEYOND_S = 0.6  # what the requests of an Acquire() may take longer than its
 MAX_REQUESTS = 300
 SECRETS = {"AWS_SECRET_ACCESS_KEY": "pLaNtEdSeCrEtKeY", "AWS_SESSION_TOKEN": "pLaNtEdSeSsIoNtOkEn"}
 
-SOME = ("dropped, no answer", "done, closed", "done, half a reply", "done late, closed", "done again later", "throttled")
+SOME = (
+    "dropped, no answer",
+    "done, closed",
+    "done, half a reply",
+    "done late, closed",
+    "done again later",
+    "throttled",
+)
 
 
 class Story:

@@ -77,7 +77,9 @@ def test_what_the_service_refuses(dynamodb_local_url, new_table, code):
         assert part in message
 
 
-@pytest.mark.parametrize("reply", [made(404, b"<html>", "text/html"), made(400, b'{"__type":"com.amaz'), made(301, b"")])
+@pytest.mark.parametrize(
+    "reply", [made(404, b"<html>", "text/html"), made(400, b'{"__type":"com.amaz'), made(301, b"")]
+)
 def test_something_else_at_the_endpoint(dynamodb_local_url, new_table, reply):
     table = new_table(dynamodb_local_url)
     with Proxy(table.url, says(reply)) as proxy:

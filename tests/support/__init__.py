@@ -75,8 +75,8 @@ def command(*arguments: object, timeout: float = HANG_S, **changes: str) -> subp
     )
 
 
-def command_ok(*arguments: object, timeout: float = HANG_S) -> str:
-    done = command(*arguments, timeout=timeout)
+def command_ok(*arguments: object, timeout: float = HANG_S, **changes: str) -> str:
+    done = command(*arguments, timeout=timeout, **changes)
     assert done.returncode == 0, f"{done.args}: exit code {done.returncode}\n{done.stdout}{done.stderr}"
     return done.stdout
 
