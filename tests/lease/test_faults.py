@@ -176,7 +176,7 @@ def sweep(tell, url, folder, faults, faulty, expiration_s, numbers=range(1, MAX_
 
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         befallen = list(pool.map(befall, faults))
-    assert min(befallen) > 2
+    assert min(befallen) > 1
     return sum(befallen)
 
 
@@ -193,7 +193,7 @@ def test_a_holders_life_and_death(dynamodb_local_url, tmp_path, measured):
 
 def test_a_waiters_life(dynamodb_local_url, tmp_path, measured):
     """Who is the next in turn asks the same many times: some of those, and everything before."""
-    numbers = [*range(1, 7), *range(7, MAX_REQUESTS, 12)]
+    numbers = [*range(1, 5), *range(5, MAX_REQUESTS, 20)]
     faults = {name: FAULTS[name] for name in SOME}
     count = sweep(lives_and_deaths, dynamodb_local_url, tmp_path, faults, "waiter", SHORT_S, numbers)
     measured(f"{len(faults)} faults at requests of the waiter: {count} runs")
@@ -212,7 +212,7 @@ def test_turns_over_TLS(dynamodb_local_url, tmp_path, measured, certificate, mon
     monkeypatch.setitem(SECRETS, "AWS_CA_BUNDLE", str(certificate[0]))
     options = {"tls": certificate, "keeps": False}
     count = sweep(turns, dynamodb_local_url, tmp_path, CONNECTION_FAULTS, faulty, NEVER_S, **options)
-    faults = {name: FAULTS[name] for name in SOME}
+    faults = {name: FAULTS[name] for name in ("done, half a reply", "done, reset")}
     count += sweep(turns, dynamodb_local_url, tmp_path, faults, faulty, NEVER_S, tls=certificate)
     measured(f"{len(CONNECTION_FAULTS) + len(faults)} faults at each request of the {faulty}: {count} runs")
 

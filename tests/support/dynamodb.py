@@ -132,7 +132,7 @@ def dynamodb_local():
     folder, port = local_parts(), _free_port()
     runner = "com.amazonaws.services.dynamodbv2.local.main.ServerRunner"
     options = ["-Xmx256m", "-XX:TieredStopAtLevel=1", f"-Djava.library.path={folder}", "-cp", f"{folder}/*"]
-    return _serving(port, "java", *options, runner, "-inMemory", "-disableTelemetry", "-port", port)
+    return _serving(port, "java", *options, runner, "-inMemory", "-sharedDb", "-disableTelemetry", "-port", port)
 
 
 def moto(**changes: str):
