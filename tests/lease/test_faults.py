@@ -225,7 +225,7 @@ def test_a_service_that_is_gone_for_good_and_comes_back(dynamodb_local_url, tmp_
         place = tmp_path / str(number)
         place.mkdir()
         options = {"fault": FAULTS[name], "when": lambda call, number=number: call >= number}
-        with Story(dynamodb_local_url, table, place, SHORT_S, "holder", **options) as story:
+        with Story(dynamodb_local_url, table, place, NEVER_S, "holder", **options) as story:
             for _ in range(3):
                 taken = story.do("holder", "acquire 0.1")
                 if taken["ok"]:
@@ -234,7 +234,7 @@ def test_a_service_that_is_gone_for_good_and_comes_back(dynamodb_local_url, tmp_
                     assert taken["busy"] and "database is locked" in taken["message"], taken
                     assert "the last attempt failed: " in taken["message"] or "is being written" in taken["message"]
             story.proxy.heal()
-            # Its own record does not stop it; others, that of nobody, for the time of a lease.
+            # Whatever of its own stands in the table, it does not wait for the expiry.
             story.take("holder")
             story.give_back("holder", 6)
             assert story.take("waiter") in (6, None)
