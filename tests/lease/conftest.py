@@ -57,9 +57,6 @@ class Table:
     def process(self, **environment):
         return Process(self, environment)
 
-    def free(self):
-        return "lock_id" not in (self.item() or {})
-
     def end(self):
         for process in self.processes:
             process.kill()
