@@ -113,6 +113,10 @@ Result<std::optional<CleanRelease>> Lease::Acquire(Instant deadline) {
       if (memory_->Saw(*reply->record, clock_.Now())) pace.Restart();
       prospect.until_takeover = UntilTakeover(*reply->record);
     }
+    // A holder that may be replaced is another state than one that had to be waited for, also if a request failed.
+    const bool due = attempts.holder && UntilTakeover(*attempts.holder).value_or(kLongestRequest) <= Duration::zero();
+    if (due && !attempts.due) pace.Restart();
+    attempts.due = due;
     const std::optional<Duration> wait = pace.Next(clock_.Now(), prospect);
     if (!wait) return GiveUp(attempts, Locked(attempts));
     clock_.Sleep(*wait);
@@ -157,7 +161,7 @@ Takeover Lease::PresentTakeover() const {
 // In what time the holder, as it was just seen, may be replaced if it does not renew its lease.
 std::optional<Duration> Lease::UntilTakeover(const LeaseRecord& holder) const {
   const std::optional<Sighting> last = memory_->Last(record_.database_id);
-  if (holder.lock_id.empty() || !last) return std::nullopt;
+  if (!store_->expires() || holder.lock_id.empty() || !last) return std::nullopt;
   if (memory_->IsOver(holder.lock_id)) return Duration::zero();
   const Duration lease = last->lease != Duration::zero() ? last->lease : options_.expiration;
   const Duration by_sight = lease - (clock_.Now() - last->since);

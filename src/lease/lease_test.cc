@@ -297,6 +297,27 @@ TEST_F(LeaseTest, A_dead_holder_is_replaced_soon_after_its_expiry_and_nothing_is
   EXPECT_LE(host_.clock.Now(), expiry + milliseconds(1500));
 }
 
+TEST_F(LeaseTest, A_lost_request_when_the_lease_has_expired_costs_little_of_the_timeout) {
+  for (int round = 0; round < 20; round++) {
+    ASSERT_NO_FATAL_FAILURE(Die(other_));
+    const Instant expiry = other_.clock.Now() + kExpiration;
+    bool lost = false;
+    item_.before = [&](LeaseOp op) {
+      if (op != LeaseOp::kAcquire || lost || host_.clock.Now() < expiry) return;
+      lost = true;
+      item_.Expect(LeaseOp::kAcquire, {Fate::kLost});
+    };
+    const auto lease = host_.NewLease();
+    const Previous previous = Take(host_, *lease, seconds(60));
+    item_.before = nullptr;
+    ASSERT_TRUE(previous.ok()) << previous.status().message();
+    ASSERT_TRUE(lost);
+    ASSERT_LE(host_.clock.Now(), expiry + seconds(5));
+    ASSERT_TRUE(lease->Release(clean_).ok());
+    other_.clock.Move(host_.clock.Now() - other_.clock.Now());
+  }
+}
+
 TEST_F(LeaseTest, An_expired_record_is_replaced_only_with_a_margin) {
   ASSERT_NO_FATAL_FAILURE(Die(other_));
   const auto lease = host_.NewLease();

@@ -155,8 +155,9 @@ def as_aws(exchange):
 @pytest.mark.parametrize("offset_s", [WRONG_S, -WRONG_S])
 def test_aws_refuses_a_wrong_clock_and_the_error_says_so(dynamodb_local_url, tmp_path, monkeypatch, offset_s):
     with Proxy(dynamodb_local_url, as_aws) as proxy:
-        variables = settings(proxy.url, Table(dynamodb_local_url).name)
-        database = counter(tmp_path / "db", variables, monkeypatch)
+        table = Table(dynamodb_local_url).name
+        database = counter(tmp_path / "db", settings(dynamodb_local_url, table), monkeypatch)
+        variables = settings(proxy.url, table)
         clock = Clock(tmp_path / "clock", offset_s)
         before = proxy.calls
         process = writer(database, 1, clock, variables)

@@ -23,14 +23,16 @@ import os, random, sqlite3, sqlite_efs, sys, time
 worker, seconds, paths = sys.argv[1], float(sys.argv[2]), sys.argv[3:]
 connections = {path: sqlite_efs.connect(path, isolation_level=None, timeout=60) for path in paths}
 end = time.monotonic() + seconds
-number = met = 0
+number = met = longest = 0
 while time.monotonic() < end:
     path = random.choice(paths)
     connection, witness, number = connections[path], path + ".writing", number + 1
     mine = False
+    asked = time.monotonic_ns()
     try:
         connection.execute("BEGIN IMMEDIATE")
         begun = time.monotonic_ns()
+        longest = max(longest, begun - asked)
         try:
             os.close(os.open(witness, os.O_CREAT | os.O_EXCL))
             mine = True
@@ -52,7 +54,7 @@ while time.monotonic() < end:
     finally:
         if mine:
             os.unlink(witness)
-print("met", met)
+print("met", met, longest)
 """
 
 
@@ -70,18 +72,19 @@ def make(folder, count):
 def write(paths, seconds, variables, processes=PROCESSES):
     """What all of them were told: by database, the rows, and from when to when each was written; and the refusals."""
     writers = [python(WRITER, i, seconds, *paths, env=environment(**variables)) for i in range(processes)]
-    rows, tenures, refusals, met = defaultdict(set), defaultdict(list), [], 0
+    rows, tenures, refusals, met, longest_s = defaultdict(set), defaultdict(list), [], 0, 0.0
     for worker, writer in enumerate(writers):
         output, errors = writer.communicate(timeout=HANG_S)
         assert writer.returncode == 0, errors
         refusals += errors.splitlines()
         *lines, last = output.splitlines()
         met += int(last.split()[1])
+        longest_s = max(longest_s, int(last.split()[2]) / 1e9)
         for line in lines:
             path, number, begun, ended = line.split()
             rows[path].add((str(worker), int(number)))
             tenures[path].append((int(begun), int(ended), worker))
-    return rows, tenures, refusals, met
+    return rows, tenures, refusals, met, longest_s
 
 
 def compare(paths, rows, tenures):
@@ -105,12 +108,13 @@ def variables(dynamodb_local_url, monkeypatch):
 
 def eight_times_four(folder, variables, seconds, measured):
     paths = make(folder, DATABASES)
-    rows, tenures, refusals, met = write(paths, seconds, variables)
+    rows, tenures, refusals, met, longest_s = write(paths, seconds, variables)
     compare(paths, rows, tenures)
     assert all(rows[str(path)] for path in paths)
     # Who stood still for longer than a lease may find another at work; its own transaction is refused then.
     assert met <= len(refusals), refusals
-    measured(f"{seconds} s: {sum(map(len, rows.values()))} commits, {len(refusals)} refused, {met} met")
+    count = sum(map(len, rows.values()))
+    measured(f"{seconds} s: {count} commits, {len(refusals)} refused, {met} met, longest wait {longest_s:.1f} s")
 
 
 def test_eight_processes_and_four_databases(tmp_path, variables, measured):
@@ -133,10 +137,11 @@ def test_writers_over_faults(tmp_path, variables, measured):
     with Proxy(url, any_fault, lambda call: call % EVERY == 0) as proxy:
         paths = make(tmp_path, 2)
         through = {**variables, "AWS_ENDPOINT_URL_DYNAMODB": proxy.url, "SQLITE_LOCK_EXPIRATION": "2"}
-        rows, tenures, refusals, _ = write(paths, SHORT_S, through, processes=4)
+        rows, tenures, refusals, _, longest_s = write(paths, SHORT_S, through, processes=4)
         compare(paths, rows, tenures)
         secret = variables["AWS_SECRET_ACCESS_KEY"]
         assert not any(secret in refusal for refusal in refusals)
         assert proxy.faults >= len(FAULTS), (proxy.calls, proxy.faults)
         count = sum(map(len, rows.values()))
-        measured(f"{count} commits, {len(refusals)} refused, {proxy.faults} of {proxy.calls} requests came to grief")
+        struck = f"{proxy.faults} of {proxy.calls} requests came to grief"
+        measured(f"{count} commits, {len(refusals)} refused, {struck}, longest wait {longest_s:.1f} s")

@@ -23,13 +23,13 @@ for _ in range(int(sys.argv[2])):
 
 
 @pytest.fixture
-def variables(moto_url, monkeypatch):
-    """The environment of those who write, set for this process too."""
+def variables(dynamodb_local_url, monkeypatch):
+    """The environment of those who write, set for this process too, which asks for the endpoint only once."""
     table = f"writers-{uuid.uuid4()}"
-    dynamodb.make_table(moto_url, table)
+    dynamodb.make_table(dynamodb_local_url, table)
     found = {
         "SQLITE_LOCK_DYNAMODB_TABLE": table,
-        "AWS_ENDPOINT_URL_DYNAMODB": moto_url,
+        "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_local_url,
         "AWS_REGION": dynamodb.REGION,
         **dynamodb.CREDENTIALS,
     }
