@@ -1,18 +1,12 @@
-"""Processes that want the same lease (build/lease_tool), and services to get it from."""
+"""Tables with leases, and services to get them from."""
 
 from __future__ import annotations
 
-import itertools
-import json
-import subprocess
-import uuid
 from contextlib import ExitStack
 
 import pytest
-from support import ROOT, dynamodb
+from lease_support import Table
 from support.certificates import make_certificate
-
-TOOL = ROOT / "build" / "lease_tool"
 
 
 @pytest.fixture(scope="session")
@@ -24,87 +18,6 @@ def certificate(tmp_path_factory):
 @pytest.fixture(params=["dynamodb-local", "moto"])
 def url(request):
     return request.getfixturevalue(request.param.replace("-", "_") + "_url")
-
-
-def settings(url, table):
-    """The variables of a program whose databases have their lease there."""
-    found = {"SQLITE_LOCK_DYNAMODB_TABLE": table, "AWS_ENDPOINT_URL_DYNAMODB": url, "AWS_REGION": dynamodb.REGION}
-    return {**found, "AWS_EC2_METADATA_DISABLED": "true", **dynamodb.CREDENTIALS}
-
-
-class Table:
-    """A table of locks, and one database in it."""
-
-    expiration_s = 2  # of a lease that is not renewed
-    _numbers = itertools.count(1)
-
-    def __init__(self, url, name="", witness=None):
-        self.url, self.witness = url, witness
-        self.name = name or f"locks{next(self._numbers)}"
-        self.database = str(uuid.uuid4())
-        self.client = dynamodb.client(url)
-        self.processes = []
-        if not name:
-            dynamodb.make_table(url, self.name)
-
-    def item(self):
-        answer = self.client.get_item(TableName=self.name, Key={"pk": {"S": self.database}}, ConsistentRead=True)
-        return answer.get("Item")
-
-    def put(self, **attributes):
-        self.client.put_item(TableName=self.name, Item={"pk": {"S": self.database}, **attributes})
-
-    def process(self, **environment):
-        return Process(self, environment)
-
-    def end(self):
-        for process in self.processes:
-            process.kill()
-            process.tool.stdin.close()
-            process.tool.stdout.close()
-
-    def queue(self):
-        return (self.item() or {}).get("queue", {"S": ""})["S"].split()
-
-
-class Process:
-    """A process that may take the lease: build/lease_tool."""
-
-    def __init__(self, table, environment):
-        self.table = table
-        settings = {"AWS_ENDPOINT_URL_DYNAMODB": table.url, "AWS_REGION": dynamodb.REGION, **dynamodb.CREDENTIALS}
-        self.tool = subprocess.Popen(
-            [TOOL, table.name, table.database, str(table.expiration_s), *filter(None, [table.witness])],
-            env={"HOME": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true", **settings, **environment},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        table.processes.append(self)
-
-    def begin(self, command):
-        """Sends a command, whose answer is read by end()."""
-        self.tool.stdin.write(command + "\n")
-        self.tool.stdin.flush()
-
-    def end(self):
-        line = self.tool.stdout.readline()
-        assert line, f"lease_tool has ended with {self.tool.wait()}"
-        return json.loads(line)
-
-    def do(self, command):
-        self.begin(command)
-        return self.end()
-
-    def acquire(self, timeout_s=60):
-        return self.do(f"acquire {timeout_s}")
-
-    def release(self, segment="-"):
-        return self.do(f"release {segment}")
-
-    def kill(self):
-        self.tool.kill()
-        self.tool.wait()
 
 
 @pytest.fixture

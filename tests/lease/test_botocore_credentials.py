@@ -68,7 +68,6 @@ def machine(tmp_path, lease_table):
     return Machine(tmp_path, lease_table)
 
 
-# DynamoDB Local has tables of its own for each access key.
 KEY_ID = dynamodb.CREDENTIALS["AWS_ACCESS_KEY_ID"]
 KEYS = {"Version": 1, "AccessKeyId": KEY_ID, "SecretAccessKey": SECRET}
 

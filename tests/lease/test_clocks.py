@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 import sqlite_efs
-from conftest import Table, settings
-from support import HANG_S, command_ok, environment, python, steps
+from lease_support import Table
+from support import HANG_S, command_ok, dynamodb, environment, python, steps
 from support.fault_proxy import Proxy, error
 
 WRONG_S = 600
@@ -77,7 +77,10 @@ def test_the_clock_is_wrong(tmp_path):
 
 
 def test_writers_whose_clocks_differ_and_jump(dynamodb_local_url, tmp_path, monkeypatch, measured):
-    variables = {**settings(dynamodb_local_url, Table(dynamodb_local_url).name), "SQLITE_LOCK_EXPIRATION": "1"}
+    variables = {
+        **dynamodb.variables(dynamodb_local_url, Table(dynamodb_local_url).name),
+        "SQLITE_LOCK_EXPIRATION": "1",
+    }
     database = counter(tmp_path / "db.sqlite3", variables, monkeypatch)
     chance = random.Random(int(time.time()))
     clocks = [Clock(tmp_path / f"clock {i}", offset) for i, offset in enumerate([0, WRONG_S, -WRONG_S])]
@@ -156,8 +159,8 @@ def as_aws(exchange):
 def test_aws_refuses_a_wrong_clock_and_the_error_says_so(dynamodb_local_url, tmp_path, monkeypatch, offset_s):
     with Proxy(dynamodb_local_url, as_aws) as proxy:
         table = Table(dynamodb_local_url).name
-        database = counter(tmp_path / "db", settings(dynamodb_local_url, table), monkeypatch)
-        variables = settings(proxy.url, table)
+        database = counter(tmp_path / "db", dynamodb.variables(dynamodb_local_url, table), monkeypatch)
+        variables = dynamodb.variables(proxy.url, table)
         clock = Clock(tmp_path / "clock", offset_s)
         before = proxy.calls
         process = writer(database, 1, clock, variables)

@@ -12,7 +12,7 @@ from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import Table
+from lease_support import Table
 from support import HANG_S
 from support.fault_proxy import CONNECTION_FAULTS, FAULTS, Proxy
 

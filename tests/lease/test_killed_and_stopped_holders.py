@@ -3,7 +3,8 @@
 import os
 
 import pytest
-from conftest import Table, settings
+from lease_support import Table
+from support import dynamodb
 from support.trouble import trouble
 
 EXPIRATION_S = 1
@@ -13,7 +14,7 @@ MINUTES = float(os.environ.get("MINUTES") or 10)
 
 
 def trouble_with_the_lease(url, folder, seconds, monkeypatch):
-    variables = {**settings(url, Table(url).name), "SQLITE_LOCK_EXPIRATION": str(EXPIRATION_S)}
+    variables = {**dynamodb.variables(url, Table(url).name), "SQLITE_LOCK_EXPIRATION": str(EXPIRATION_S)}
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     found = trouble(folder / "db.sqlite3", folder, seconds, LONGEST_STOP_S, variables)

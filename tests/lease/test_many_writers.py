@@ -8,8 +8,8 @@ from contextlib import closing
 
 import pytest
 import sqlite_efs
-from conftest import Table, settings
-from support import HANG_S, command_ok, environment, python
+from lease_support import Table
+from support import HANG_S, command_ok, dynamodb, environment, python
 from support.fault_proxy import FAULTS, Proxy
 
 PROCESSES, DATABASES = 8, 4
@@ -100,7 +100,7 @@ def compare(paths, rows, tenures):
 
 @pytest.fixture
 def variables(dynamodb_local_url, monkeypatch):
-    found = settings(dynamodb_local_url, Table(dynamodb_local_url).name)
+    found = dynamodb.variables(dynamodb_local_url, Table(dynamodb_local_url).name)
     for name, value in found.items():
         monkeypatch.setenv(name, value)
     return found

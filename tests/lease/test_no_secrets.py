@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
-from conftest import Table, settings
+from lease_support import Table
 from support import HANG_S, command, dynamodb, environment, log_directory, python
 from support.fault_proxy import FAULTS, Proxy, error, says
 
@@ -116,7 +116,7 @@ def table(dynamodb_local_url):
 
 
 def test_nothing_is_told_where_all_is_well(dynamodb_local_url, table, tmp_path):
-    told = everything_told(tmp_path, "well", {**settings(dynamodb_local_url, table), **KEYS})
+    told = everything_told(tmp_path, "well", {**dynamodb.variables(dynamodb_local_url, table), **KEYS})
     told.append(json.dumps(dynamodb.client(dynamodb_local_url).scan(TableName=table)["Items"]))
     no_secret(told, "UNIQUE constraint failed")
 
@@ -127,7 +127,7 @@ def test_nothing_is_told_of_failures(dynamodb_local_url, table, tmp_path):
             says(error(400, name, exchange.request.decode("latin-1")))(exchange)
 
         with Proxy(dynamodb_local_url, FAULTS.get(name, echo)) as proxy:
-            told = everything_told(tmp_path, f"{name}.db", {**settings(proxy.url, table), **KEYS})
+            told = everything_told(tmp_path, f"{name}.db", {**dynamodb.variables(proxy.url, table), **KEYS})
             assert proxy.faults > 0
         no_secret(told, name if name in PERMANENT else "database is locked")
 
@@ -138,7 +138,12 @@ def test_nothing_is_told_of_failures(dynamodb_local_url, table, tmp_path):
 @pytest.mark.parametrize(("status", "must_have"), [(200, "UNIQUE constraint failed"), (500, "error:"), (403, "error:")])
 def test_nothing_is_told_of_a_containers_credentials(dynamodb_local_url, table, tmp_path, status, must_have):
     with container_endpoint(status) as where:
-        bare = {**settings(dynamodb_local_url, table), "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", **where}
+        bare = {
+            **dynamodb.variables(dynamodb_local_url, table),
+            "AWS_ACCESS_KEY_ID": "",
+            "AWS_SECRET_ACCESS_KEY": "",
+            **where,
+        }
         no_secret(everything_told(tmp_path, "container", bare), must_have)
 
 
@@ -146,6 +151,6 @@ def test_nothing_is_told_of_files_that_are_wrong(dynamodb_local_url, table, tmp_
     broken = tmp_path / "credentials"
     for text in (f"[default]\naws_secret_access_key {KEYS['AWS_SECRET_ACCESS_KEY']}\n", f"{ROW}\n[default\n"):
         broken.write_text(text)
-        bare = {**settings(dynamodb_local_url, table), "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+        bare = {**dynamodb.variables(dynamodb_local_url, table), "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
         bare["AWS_SHARED_CREDENTIALS_FILE"] = str(broken)
         no_secret(everything_told(tmp_path, "files", bare), "error:")
