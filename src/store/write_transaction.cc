@@ -97,6 +97,8 @@ Status WriteTransaction::RewriteSpilled(bool but_for_page_1) {
 // Makes the checksums of the frames from the first rewritten one on.
 Status WriteTransaction::ChainAnew() {
   if (rewritten_from_.value == 0) return {};
+  // What is read back must be what was written: one that fails in the background is dropped, and older content shows.
+  EFS_RETURN_IF_ERROR(Sync());
   const size_t frame_size = segment_->frame_size();
   const uint32_t batch_frames = static_cast<uint32_t>(std::max<size_t>(1, kChainBatch_bytes / frame_size));
   std::vector<std::byte> batch(frame_size);
@@ -136,6 +138,13 @@ Status WriteTransaction::WriteAt(uint64_t offset, Bytes data) {
   };
   broken_ = write();
   if (!broken_.ok()) live_.TenureBroken();
+  return broken_;
+}
+
+Status WriteTransaction::Sync() {
+  EFS_ASSIGN_OR_RETURN(File* const writer, segment_->Writer(live_.files()));
+  broken_ = writer->Sync();
+  if (broken_.ok()) unsynced_ = false;
   return broken_;
 }
 
@@ -180,10 +189,8 @@ Status WriteTransaction::WriteCommit(uint32_t page_count) {
   EFS_RETURN_IF_ERROR(ShowFirst());
   commit_frame_.value = end_.frames.value + static_cast<uint32_t>(buffer_.count());
   EFS_RETURN_IF_ERROR(Append(page_count));
-  EFS_ASSIGN_OR_RETURN(File* const writer, segment_->Writer(live_.files()));
-  Status synced = writer->Sync();
+  Status synced = Sync();
   may_be_lost_ = !synced.ok();
-  if (synced.ok()) unsynced_ = false;
   return synced;
 }
 

@@ -40,6 +40,7 @@ class WriteTransaction {
   Status ChainAnew();
   Status ShowFirst();
   Status WriteAt(uint64_t offset, Bytes data);
+  Status Sync();
   Status Append(uint32_t commit_page_count);
   Status WriteCommit(uint32_t page_count);
   Status Allocate(File& writer, uint64_t end);

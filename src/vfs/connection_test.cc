@@ -276,6 +276,23 @@ TEST_F(ConnectionTest, Commit_whose_sync_failed_is_not_acknowledged) {
   EXPECT_GT(Status(db_)["segment"]["number"], 1);
 }
 
+TEST_F(ConnectionTest, Commit_of_rewritten_pages_that_may_not_have_got_to_the_disk_is_refused) {
+  Spill();
+  ASSERT_EQ(db_.Exec("UPDATE t SET b = replace(b, 'y', 'w')"), SQLITE_OK) << db_.message();
+  int syncs = 0;
+  VfsFiles().Before([&](const Call& call) -> sqlite_efs::Status {
+    if (!Is(call, Op::kSync, "0000000001") || syncs++ > 0) return {};
+    return sqlite_efs::Status::FromErrno(EIO, "(scripted)", call.path);
+  });
+  EXPECT_EQ(db_.Exec("COMMIT") & kPrimary, SQLITE_IOERR) << db_.message();
+  VfsFiles().Clear();
+  EXPECT_EQ(std::string(sqlite_efs_last_error()).find("committed"), std::string::npos) << sqlite_efs_last_error();
+  if (db_.in_transaction()) {
+    EXPECT_EQ(db_.Exec("ROLLBACK"), SQLITE_OK);
+  }
+  ExpectEverywhere(kSummary, kAsBefore);
+}
+
 TEST_F(ConnectionTest, After_the_commit_nothing_can_fail) {
   ASSERT_EQ(db_.Exec("BEGIN; INSERT INTO t VALUES (1000, 'z')"), SQLITE_OK);
   bool committed = false;
