@@ -1,11 +1,11 @@
 #include "aws/program_credentials.h"
 
-#include <unistd.h>
-
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+
+#include "os/per_process.h"
 
 namespace sqlite_efs {
 namespace {
@@ -21,19 +21,14 @@ std::atomic<const Setting*> present_setting = nullptr;
 
 // Calls under way in one process; a child of fork() might find its parent's locked for ever.
 struct Calls {
-  pid_t process = ::getpid();
   std::mutex mutex;
   std::condition_variable ended;
   int count = 0;
 };
 
 Calls& CallsOfProcess() {
-  static std::atomic<Calls*> present = nullptr;
-  Calls* found = present.load();
-  if (found != nullptr && found->process == ::getpid()) return *found;
-  auto fresh = std::make_unique<Calls>();
-  if (present.compare_exchange_strong(found, fresh.get())) found = fresh.release();
-  return *found;
+  static PerProcess<Calls> calls;
+  return calls.Get([] { return std::make_unique<Calls>(); });
 }
 
 class FromProgram : public CredentialsSource {

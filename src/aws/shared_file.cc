@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "aws/lower.h"
+
 namespace sqlite_efs {
 namespace {
 
@@ -11,12 +13,6 @@ std::string_view Strip(std::string_view text) {
   const size_t begin = text.find_first_not_of(kBlanks);
   if (begin == std::string_view::npos) return "";
   return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
-}
-
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return lower;
 }
 
 // Takes the lines of a file one after the other.

@@ -1,11 +1,11 @@
 #include "aws/signer.h"
 
 #include <algorithm>
-#include <array>
-#include <ctime>
 #include <map>
 
 #include "aws/libcurl.h"
+#include "aws/lower.h"
+#include "base/utc.h"
 
 namespace sqlite_efs {
 namespace {
@@ -38,26 +38,11 @@ std::string Hexadecimal(const std::string& bytes) {
   return text;
 }
 
-std::string Lower(std::string name) {
-  std::ranges::transform(name, name.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return name;
-}
-
 // Several spaces count as one.
 std::string Collapsed(const std::string& value) {
   std::string collapsed;
   std::ranges::unique_copy(value, std::back_inserter(collapsed), [](char a, char b) { return a == ' ' && b == ' '; });
   return collapsed;
-}
-
-// "20260102T030405Z"
-std::string BasicTime(int64_t seconds) {
-  const std::time_t time = seconds;
-  std::tm parts = {};
-  std::array<char, 32> text = {};
-  if (::gmtime_r(&time, &parts) != nullptr) (void)std::strftime(text.data(), text.size(), "%Y%m%dT%H%M%SZ", &parts);
-  return text.data();
 }
 
 }  // namespace
@@ -74,7 +59,7 @@ const std::string& Signer::KeyOf(const Signature& with, const std::string& date)
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 std::vector<HttpHeader> Signer::Headers(const HttpRequest& request, const std::string& host) {
   const Signature& with = *request.sign_with;
-  const std::string time = BasicTime(with.at_s);
+  const std::string time = UtcText(with.at_s, "%Y%m%dT%H%M%SZ");
   const std::string date = time.substr(0, time.find('T'));
   std::vector<HttpHeader> headers = request.headers;
   headers.push_back({"Host", host});

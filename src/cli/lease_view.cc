@@ -1,8 +1,6 @@
 #include "cli/lease_view.h"
 
-#include <array>
-#include <ctime>
-
+#include "base/utc.h"
 #include "lease/dynamodb_process.h"
 #include "lease/embedded_lease_store.h"
 #include "os/file_system.h"
@@ -68,13 +66,6 @@ std::string LeaseText(const LeaseView& view) {
   return who + ", until " + TextOfTime(record.expires_at_ms) + " unless that is renewed" + queue;
 }
 
-std::string TextOfTime(int64_t ms) {
-  const std::time_t seconds = ms / 1000;
-  std::tm parts = {};
-  std::array<char, 32> text = {};
-  if (::gmtime_r(&seconds, &parts) == nullptr) return "?";
-  (void)std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S UTC", &parts);
-  return text.data();
-}
+std::string TextOfTime(int64_t ms) { return UtcText(ms / 1000, "%Y-%m-%d %H:%M:%S UTC"); }
 
 }  // namespace sqlite_efs::cli

@@ -13,8 +13,8 @@ namespace {
 constexpr char kSummary[] = "Ends the writer's lease of a holder that does not give it back";
 constexpr char kDetails[] =
     "A lease in DynamoDB ends by itself when its holder is gone: after lock_expiration, 10 s unless set. This command "
-    "is "
-    "for not waiting, and for a holder that lives but is stuck. Without --force it says who holds the lease, and ends "
+    "is for not waiting, and for a holder that lives but is stuck. Without --force it says who holds the lease, and "
+    "ends "
     "nothing (exit code 4).\n\nIt damages nothing. The next writer begins a new log segment, as after any holder that "
     "died. A transaction that the old holder had under way either counts, if it is committed before that, or is "
     "refused; its program is told which. Those who wait are served in their order.\n\nThe embedded lease is a lock of "

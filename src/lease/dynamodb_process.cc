@@ -1,11 +1,8 @@
 #include "lease/dynamodb_process.h"
 
-#include <unistd.h>
-
-#include <atomic>
-
 #include "lease/dynamodb_lease_store.h"
 #include "os/file_system.h"
+#include "os/per_process.h"
 
 namespace sqlite_efs {
 namespace {
@@ -14,20 +11,10 @@ constexpr std::string_view kInNames = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmno
 constexpr size_t kShortestName = 3;
 constexpr size_t kLongestName = 255;
 
-struct AccessOfProcess {
-  pid_t process;
-  std::shared_ptr<AwsAccess> access;
-};
-
-// Without a lock, which a fork() could leave locked. What a child finds of its parent's it leaves as it is.
 std::shared_ptr<AwsAccess> Access() {
-  static std::atomic<const AccessOfProcess*> present = nullptr;
-  const AccessOfProcess* found = present.load();
-  if (found != nullptr && found->process == ::getpid()) return found->access;
-  auto fresh = std::make_unique<const AccessOfProcess>(
-      AccessOfProcess{::getpid(), NewAwsAccess(PosixFileSystem(), SystemClock())});
-  if (present.compare_exchange_strong(found, fresh.get())) found = fresh.release();
-  return found->access;
+  static PerProcess<std::shared_ptr<AwsAccess>> access;
+  return access.Get(
+      [] { return std::make_unique<std::shared_ptr<AwsAccess>>(NewAwsAccess(PosixFileSystem(), SystemClock())); });
 }
 
 }  // namespace

@@ -111,10 +111,12 @@ Result<std::optional<CleanRelease>> Lease::Acquire(Instant deadline) {
       // An earlier request of ours was carried out, though its reply was lost. What it replaced is not known.
       if (reply->record->lock_id == attempts.wanted.lock_id && Recover(attempts)) return std::optional<CleanRelease>();
       if (memory_->Saw(*reply->record, clock_.Now())) pace.Restart();
-      prospect.until_takeover = UntilTakeover(*reply->record);
     }
+    std::optional<Duration> until_takeover;
+    if (attempts.holder) until_takeover = UntilTakeover(*attempts.holder);
+    if (reply.ok()) prospect.until_takeover = until_takeover;
     // A holder that may be replaced is another state than one that had to be waited for, also if a request failed.
-    const bool due = attempts.holder && UntilTakeover(*attempts.holder).value_or(kLongestRequest) <= Duration::zero();
+    const bool due = until_takeover && *until_takeover <= Duration::zero();
     if (due && !attempts.due) pace.Restart();
     attempts.due = due;
     const std::optional<Duration> wait = pace.Next(clock_.Now(), prospect);

@@ -6,8 +6,9 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <fstream>
+
+#include "base/utc.h"
 
 namespace sqlite_efs {
 namespace {
@@ -42,13 +43,6 @@ std::string Seconds(Duration duration) {
   return text.data();
 }
 
-std::string WallTime(int64_t ms) {
-  const std::time_t seconds = ms / 1000;
-  std::tm parts = {};
-  std::array<char, 32> text;
-  if (::gmtime_r(&seconds, &parts) == nullptr) return "?";
-  text[std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)] = '\0';
-  return text.data();
-}
+std::string WallTime(int64_t ms) { return UtcText(ms / 1000, "%Y-%m-%dT%H:%M:%SZ"); }
 
 }  // namespace sqlite_efs

@@ -31,10 +31,7 @@ WriteTransaction::WriteTransaction(const Environment& environment, LiveDatabase&
 WriteTransaction::~WriteTransaction() {
   // What was written ahead and is not wanted any more must not be on its way when others may write to the segment: an
   // NFS client holds it back for half a minute.
-  if (unsynced_ && broken_.ok()) {
-    const Result<File*> written = segment_->Writer(live_.files());
-    if (!written.ok() || !(*written)->Sync().ok()) live_.TenureBroken();
-  }
+  if (unsynced_ && broken_.ok() && !Sync().ok()) live_.TenureBroken();
   // What did not fit must not keep the disk full. Without a commit frame nothing of it can count, whoever seals.
   if (!broken_.Is(StatusCode::kFull) || commit_frame_.value != 0) return;
   const Result<File*> writer = segment_->Writer(live_.files());
@@ -143,9 +140,9 @@ Status WriteTransaction::WriteAt(uint64_t offset, Bytes data) {
 
 Status WriteTransaction::Sync() {
   EFS_ASSIGN_OR_RETURN(File* const writer, segment_->Writer(live_.files()));
-  broken_ = writer->Sync();
-  if (broken_.ok()) unsynced_ = false;
-  return broken_;
+  EFS_RETURN_IF_ERROR(writer->Sync());
+  unsynced_ = false;
+  return {};
 }
 
 // Writes the buffered pages as the next frames.
