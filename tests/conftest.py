@@ -2,7 +2,6 @@
 
 import shutil
 import sqlite3
-import uuid
 from contextlib import closing
 from pathlib import Path
 
@@ -87,10 +86,9 @@ def lease_table(counted):
     """The environment of those whose leases are in a table of their own in `counted`, which has seen nothing yet."""
     from support import dynamodb
 
-    name = f"locks-{uuid.uuid4()}"
-    dynamodb.make_table(counted.behind, name)
+    table = dynamodb.own_table(counted.behind)
     counted.actions.clear()
-    return dynamodb.variables(counted.url, name)
+    return table | {"AWS_ENDPOINT_URL_DYNAMODB": counted.url}
 
 
 @pytest.fixture

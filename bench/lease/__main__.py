@@ -19,9 +19,10 @@ from statistics import median
 
 import botocore
 from support import dynamodb, environment, python, run_python
+from support.certificates import make_certificate
 
 from . import contention
-from .front_end import front_end, make_certificate
+from .front_end import front_end
 
 HERE = Path(__file__).parent
 TABLE = "locks"
@@ -44,18 +45,12 @@ class Bench:
     def __init__(self, url: str, folder: Path, repeats: int) -> None:
         self.url, self.folder, self.repeats = url, folder, repeats
         self.database = folder / "bench.sqlite3"
-        self.certificate = make_certificate(folder)
+        self.certificate = make_certificate(folder, "server", "IP:127.0.0.1")
         os.environ.update(self.variables(url))
         contention.make(self.database)
 
     def variables(self, url: str, **more: object) -> dict[str, str]:
-        found = {
-            "SQLITE_LOCK_DYNAMODB_TABLE": TABLE,
-            "AWS_ENDPOINT_URL_DYNAMODB": url,
-            "AWS_REGION": dynamodb.REGION,
-            "AWS_DEFAULT_REGION": dynamodb.REGION,
-            **dynamodb.CREDENTIALS,
-        }
+        found = dynamodb.variables(url, TABLE) | {"AWS_DEFAULT_REGION": dynamodb.REGION}  # the latter for boto3
         return found | {name: str(value) for name, value in more.items()}
 
     # --- a tenure, again and again, in one process
@@ -125,18 +120,18 @@ class Bench:
 
     def calls(self) -> None:
         heading("Calls of a request that nobody disturbs (how many requests had that many calls)")
-        with front_end(self.url) as counter:
+        with dynamodb.counting(self.url) as counter:
             env = environment(**self.variables(counter.url))
             with python(HERE / "calls_worker.py", self.database, env=env) as process:
                 cases = {"write": "3 autocommit writes", "read": "only reads", "block": "a block that only reads"}
                 for what, text in cases.items():
                     found: Counter[int] = Counter()
                     for _ in range(50):
-                        before = counter.calls
+                        before = len(counter.actions)
                         process.stdin.write(f"{what}\n")
                         process.stdin.flush()
                         assert process.stdout.readline() == "done\n", process.stderr.read()
-                        found[counter.calls - before] += 1
+                        found[len(counter.actions) - before] += 1
                     row(text, ", ".join(f"{calls}: {times}" for calls, times in sorted(found.items())))
                 process.communicate()
 

@@ -58,7 +58,7 @@ class DatabaseWrapper(stock.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         if not self.is_in_memory_db():
             sqlite_efs.load()
-            _note_dynamodb_lease(conn_params["database"])
+            _note_dynamodb_lease(names.parameters_of(conn_params["database"]))
         return super().get_new_connection(conn_params)
 
     @cached_property
@@ -66,10 +66,9 @@ class DatabaseWrapper(stock.DatabaseWrapper):
         return EngineErrorWrapper(self)
 
 
-def _note_dynamodb_lease(uri: str) -> None:
-    parameters = names.parameters_of(uri)
+def _note_dynamodb_lease(parameters: dict[str, Any]) -> None:
     if parameters.get("lock_dynamodb_table"):
-        expiration = parameters.get("lock_expiration", "")
+        expiration = str(parameters.get("lock_expiration", ""))
         sqlite_efs.dynamodb_lease_is_used(int(expiration) if expiration.isdigit() else None)
 
 
@@ -79,9 +78,7 @@ def _note_configured_dynamodb_lease() -> None:
         parameters = conf.read_lock_parameters()
     except ImproperlyConfigured:  # told when a connection is opened, and by the system checks
         return
-    if parameters["lock_dynamodb_table"]:
-        expiration = parameters.get("lock_expiration")
-        sqlite_efs.dynamodb_lease_is_used(None if expiration is None else int(expiration))
+    _note_dynamodb_lease(parameters)
 
 
 def _release_leases(**_kwargs: Any) -> None:

@@ -9,17 +9,20 @@ from contextlib import closing
 
 import pytest
 import sqlite_efs
-from support import HANG_S, command, command_ok, dynamodb, environment, kill_a_writer, python, run_python, tree
+from support import (
+    EXECUTES,
+    HANG_S,
+    command,
+    command_ok,
+    dynamodb,
+    environment,
+    kill_a_writer,
+    python,
+    run_python,
+    tree,
+)
 
 DONE, FAILED, BUSY = 0, 1, 4
-
-# A process of its own for each write: one process stays with the first service that it has asked.
-WRITE = """
-import sqlite_efs, sys
-connection = sqlite_efs.connect(sys.argv[1], isolation_level=None, timeout=600)
-for statement in sys.argv[2:]:
-    connection.execute(statement)
-"""
 
 # Inserts a note in a transaction, says so, and commits when it is told to.
 IN_A_TRANSACTION = """
@@ -41,44 +44,26 @@ sqlite_efs.release()
 """
 
 
-@pytest.fixture(scope="module")
-def url():
-    with dynamodb.dynamodb_local() as running:
-        yield running
-
-
 @pytest.fixture
-def table(url):
+def table(dynamodb_local_url):
     """The environment of those who write to a database with its lease in DynamoDB."""
-    variables = {
-        "SQLITE_LOCK_DYNAMODB_TABLE": f"unlock-{time.time_ns()}",
-        "AWS_ENDPOINT_URL_DYNAMODB": url,
-        "AWS_REGION": dynamodb.REGION,
-        **dynamodb.CREDENTIALS,
-    }
-    dynamodb.make_table(url, variables["SQLITE_LOCK_DYNAMODB_TABLE"])
-    return variables
+    return dynamodb.own_table(dynamodb_local_url)
 
 
 @pytest.fixture
 def shared(tmp_path, table):
     path = tmp_path / "shared.sqlite3"
-    run_python(WRITE, path, "CREATE TABLE note (text)", env=environment(**table))
+    run_python(EXECUTES, path, "CREATE TABLE note (text)", env=environment(**table))
     return path
 
 
 def item(table):
-    client = dynamodb.client(table["AWS_ENDPOINT_URL_DYNAMODB"])
-    (found,) = client.scan(TableName=table["SQLITE_LOCK_DYNAMODB_TABLE"], ConsistentRead=True)["Items"]
+    (found,) = dynamodb.items(table)
     return found
 
 
-def run(*arguments, **variables):
-    return command(*arguments, **variables)
-
-
 def lease(path, table):
-    done = run("status", "--json", path, **table)
+    done = command("status", "--json", path, **table)
     assert done.returncode == DONE, done.stderr
     return json.loads(done.stdout)["lease"]
 
@@ -99,13 +84,13 @@ def test_status_shows_the_lease_and_leaves_it_as_it_is(shared, table):
     free = lease(shared, table)
     assert free["store"] == f"dynamodb/{dynamodb.REGION}/{table['SQLITE_LOCK_DYNAMODB_TABLE']}"
     assert free["holder"] is None and free["until_ms"] is None and free["released"]["segment"] == 1
-    assert "given back in segment 1" in run("status", shared, **table).stdout
+    assert "given back in segment 1" in command("status", shared, **table).stdout
     with holder(shared, table) as process:
         before = item(table)
         held = lease(shared, table)
         assert f"process {process.pid} (python" in held["holder"] and held["waiting"] == 0
         assert held["until_ms"] > held["since_ms"] > 0 and held["released"] is None and held["error"] is None
-        text = run("status", shared, **table).stdout
+        text = command("status", shared, **table).stdout
         assert f"held by {held['holder']} since 20" in text and "unless that is renewed" in text
         assert item(table) == before
         process.communicate("\n", timeout=HANG_S)
@@ -113,31 +98,31 @@ def test_status_shows_the_lease_and_leaves_it_as_it_is(shared, table):
 
 def test_who_waits_is_counted(shared, table):
     with holder(shared, table) as process:
-        with python(WRITE, shared, "INSERT INTO note VALUES (1)", env=environment(**table)) as waiting:
+        with python(EXECUTES, shared, "INSERT INTO note VALUES (1)", env=environment(**table)) as waiting:
             end = time.monotonic() + HANG_S
             while lease(shared, table)["waiting"] != 1:
                 assert time.monotonic() < end
-            assert "waiting for it: 1" in run("status", shared, **table).stdout
+            assert "waiting for it: 1" in command("status", shared, **table).stdout
             process.communicate("\n", timeout=HANG_S)
             waiting.communicate(timeout=HANG_S)
 
 
 def test_the_rest_of_the_status_is_shown_when_the_table_is_not_there(shared, table):
     table["SQLITE_LOCK_DYNAMODB_TABLE"] = "nosuchtable"
-    done = run("status", shared, **table)
+    done = command("status", shared, **table)
     assert done.returncode == DONE
     assert "lease       not known: " in done.stdout and "create-table" in done.stdout and "1 segment" in done.stdout
     assert "create-table" in lease(shared, table)["error"]
-    refused = run("unlock", "--force", shared, **table)
+    refused = command("unlock", "--force", shared, **table)
     assert refused.returncode == FAILED and "create-table" in refused.stderr
 
 
 def test_unlock_without_force_says_who_holds_it(shared, table):
-    done = run("unlock", shared, **table)
+    done = command("unlock", shared, **table)
     assert done.returncode == DONE and "nobody holds the lease" in done.stdout
     with holder(shared, table) as process:
         before = item(table)
-        done = run("unlock", shared, **table)
+        done = command("unlock", shared, **table)
         assert done.returncode == BUSY and done.stdout == ""
         assert f"process {process.pid}" in done.stderr and "--force ends it" in done.stderr
         assert item(table) == before
@@ -147,10 +132,10 @@ def test_unlock_without_force_says_who_holds_it(shared, table):
 
 def test_an_ended_lease_is_free_without_a_promise(shared, table):
     with holder(shared, table) as process:
-        done = run("unlock", "--force", shared, **table)
+        done = command("unlock", "--force", shared, **table)
         assert done.returncode == DONE and f"process {process.pid}" in done.stdout
         assert "lock_id" not in item(table) and "released" not in item(table)
-        assert "given back without a promise" in run("status", shared, **table).stdout
+        assert "given back without a promise" in command("status", shared, **table).stdout
         # Nobody came: the segment is still the holder's, so its commit counts.
         output, errors = process.communicate("\n", timeout=HANG_S)
         assert output == "committed\n", errors
@@ -159,16 +144,16 @@ def test_an_ended_lease_is_free_without_a_promise(shared, table):
 
 def test_the_next_writer_seals_and_the_holder_is_told_what_became_of_its_commit(shared, table):
     with holder(shared, table) as process:
-        assert run("unlock", "--force", shared, **table).returncode == DONE
-        run_python(WRITE, shared, "INSERT INTO note VALUES ('of the next')", env=environment(**table))
+        assert command("unlock", "--force", shared, **table).returncode == DONE
+        run_python(EXECUTES, shared, "INSERT INTO note VALUES ('of the next')", env=environment(**table))
         numbers = [
-            segment["number"] for segment in json.loads(run("status", "--json", shared, **table).stdout)["segments"]
+            segment["number"] for segment in json.loads(command("status", "--json", shared, **table).stdout)["segments"]
         ]
         assert numbers == [1, 2]
         output, errors = process.communicate("\n", timeout=HANG_S)
         assert output.startswith("refused: "), output + errors
     assert notes(shared) == ["afterwards", "of the next"]
-    assert run("verify", shared, **table).returncode == DONE
+    assert command("verify", shared, **table).returncode == DONE
 
 
 def test_many_unlocks_lose_nothing(shared, table):
@@ -187,11 +172,11 @@ for number in range(40):
 """
     writers = [python(many, shared, name, env=environment(**table)) for name in "abc"]
     while any(writer.poll() is None for writer in writers):
-        assert run("unlock", "--force", shared, **table).returncode == DONE
+        assert command("unlock", "--force", shared, **table).returncode == DONE
     acknowledged = [line for writer in writers for line in writer.communicate(timeout=HANG_S)[0].splitlines()]
     assert [writer.returncode for writer in writers] == [0, 0, 0]
     assert notes(shared) == sorted(acknowledged)
-    assert run("verify", shared, **table).returncode == DONE
+    assert command("verify", shared, **table).returncode == DONE
 
 
 # --- the embedded lease

@@ -52,10 +52,10 @@ class Process:
 
     def __init__(self, table, environment):
         self.table = table
-        settings = {"AWS_ENDPOINT_URL_DYNAMODB": table.url, "AWS_REGION": dynamodb.REGION, **dynamodb.CREDENTIALS}
+        settings = dynamodb.variables(table.url, table.name)
         self.tool = subprocess.Popen(
             [TOOL, table.name, table.database, str(table.expiration_s), *filter(None, [table.witness])],
-            env={"HOME": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true", **settings, **environment},
+            env={"HOME": "/nonexistent", **settings, **environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -7,15 +7,7 @@ import time
 from contextlib import closing
 
 import sqlite_efs
-from support import HANG_S, dynamodb, environment, python, run_python
-
-# A process of its own for each write: one process stays with the first service that it has asked.
-WRITE = """
-import sqlite_efs, sys
-connection = sqlite_efs.connect(sys.argv[1], isolation_level=None, timeout=600)
-for statement in sys.argv[2:]:
-    connection.execute(statement)
-"""
+from support import EXECUTES, HANG_S, dynamodb, environment, python, run_python
 
 READ_MODIFY_WRITE = """
 import sqlite_efs, sys, time
@@ -31,16 +23,10 @@ for _ in range(int(sys.argv[2])):
 
 
 def test_no_error_and_no_lost_update(tmp_path, dynamodb_local_url):
-    variables = {
-        "SQLITE_LOCK_DYNAMODB_TABLE": f"contention-{time.time_ns()}",
-        "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_local_url,
-        "AWS_REGION": dynamodb.REGION,
-        **dynamodb.CREDENTIALS,
-    }
-    dynamodb.make_table(dynamodb_local_url, variables["SQLITE_LOCK_DYNAMODB_TABLE"])
+    variables = dynamodb.own_table(dynamodb_local_url)
     path = tmp_path / "counter.sqlite3"
     tables = ["CREATE TABLE counter (n INTEGER)", "INSERT INTO counter VALUES (0)", "CREATE TABLE note (n INTEGER)"]
-    run_python(WRITE, path, *tables, env=environment(**variables))
+    run_python(EXECUTES, path, *tables, env=environment(**variables))
     writers = [python(READ_MODIFY_WRITE, path, 10, env=environment(**variables)) for _ in range(6)]
     for writer in writers:
         _, errors = writer.communicate(timeout=HANG_S)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import uuid
 from contextlib import closing
 
 import pytest
@@ -25,14 +24,7 @@ for _ in range(int(sys.argv[2])):
 @pytest.fixture
 def variables(dynamodb_local_url, monkeypatch):
     """The environment of those who write, set for this process too, which asks for the endpoint only once."""
-    table = f"writers-{uuid.uuid4()}"
-    dynamodb.make_table(dynamodb_local_url, table)
-    found = {
-        "SQLITE_LOCK_DYNAMODB_TABLE": table,
-        "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_local_url,
-        "AWS_REGION": dynamodb.REGION,
-        **dynamodb.CREDENTIALS,
-    }
+    found = dynamodb.own_table(dynamodb_local_url)
     for name, value in found.items():
         monkeypatch.setenv(name, value)
     return found
@@ -48,11 +40,6 @@ def counter(tmp_path, variables):
     return path
 
 
-def items(variables):
-    client = dynamodb.client(variables["AWS_ENDPOINT_URL_DYNAMODB"])
-    return client.scan(TableName=variables["SQLITE_LOCK_DYNAMODB_TABLE"], ConsistentRead=True)["Items"]
-
-
 def status(connection):
     return json.loads(connection.execute("PRAGMA efs_status").fetchone()[0])
 
@@ -64,7 +51,7 @@ def test_writers_of_several_processes(counter, variables):
         assert writer.returncode == 0, errors
     with closing(sqlite_efs.connect(counter)) as connection:
         assert connection.execute("SELECT n FROM counter").fetchone() == (100,)
-    (item,) = items(variables)
+    (item,) = dynamodb.items(variables)
     assert item["pk"]["S"] == (counter.with_name(counter.name + "-wal") / "id").read_text().strip()
     assert "lock_id" not in item and "released" in item, "given back, with a promise"
 
@@ -75,7 +62,7 @@ def test_the_lease_is_in_the_table_and_joined_from_there(counter, variables):
             connection.execute("UPDATE counter SET n = n + 1")
             sqlite_efs.release()
         found = status(connection)
-    assert len(items(variables)) == 1
+    assert len(dynamodb.items(variables)) == 1
     assert variables["SQLITE_LOCK_DYNAMODB_TABLE"] in json.dumps(found)
 
 
@@ -105,7 +92,7 @@ def test_a_writer_that_died_is_replaced(counter, variables):
     kill_a_writer(counter)
     with closing(sqlite_efs.connect(counter, isolation_level=None, timeout=600)) as connection:
         connection.execute("UPDATE counter SET n = 7")
-    assert "lock_id" not in items(variables)[0]
+    assert "lock_id" not in dynamodb.items(variables)[0]
 
 
 def test_the_command_takes_the_same_lease(counter, variables):

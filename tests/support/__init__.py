@@ -81,6 +81,16 @@ def command_ok(*arguments: object, timeout: float = HANG_S, **changes: str) -> s
     return done.stdout
 
 
+# Does each statement of its arguments after the first, a database. A process of its own for writes with a lease in
+# DynamoDB: one process stays with the first service that it has asked.
+EXECUTES = """
+import sqlite_efs, sys
+connection = sqlite_efs.connect(sys.argv[1], isolation_level=None, timeout=600)
+for statement in sys.argv[2:]:
+    connection.execute(statement)
+"""
+
+
 # --- stock SQLite, which knows nothing of the engine
 
 

@@ -14,6 +14,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -202,6 +203,13 @@ def variables(url: str, table: str) -> dict[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         **CREDENTIALS,
     }
+
+
+def own_table(url: str) -> dict[str, str]:
+    """The variables() of a table of one's own, which is made."""
+    name = f"locks-{uuid.uuid4()}"
+    make_table(url, name)
+    return variables(url, name)
 
 
 def items(lease_table: dict[str, str]) -> list[dict]:

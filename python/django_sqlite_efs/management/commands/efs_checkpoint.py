@@ -7,9 +7,10 @@ from typing import Any
 
 import sqlite_efs
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
+from django.db import DatabaseError
 
 from django_sqlite_efs.base import DatabaseWrapper
+from django_sqlite_efs.management.databases import add_database_argument, served_database
 
 
 class Command(BaseCommand):
@@ -17,16 +18,12 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--database", default=DEFAULT_DB_ALIAS, metavar="ALIAS", help="which of DATABASES")
+        add_database_argument(parser)
         parser.add_argument("--json", action="store_true", help="print what was merged as one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
         alias = options["database"]
-        if alias not in connections:
-            raise CommandError(f"DATABASES has no {alias!r}; it has {', '.join(sorted(connections))}.")
-        connection = connections[alias]
-        if not isinstance(connection, DatabaseWrapper) or connection.is_in_memory_db():
-            raise CommandError(f"DATABASES[{alias!r}] is not a file that django_sqlite_efs serves: it has no log.")
+        connection = served_database(alias, "log")
         try:
             report = _checkpoint(connection)
         except DatabaseError as error:

@@ -9,10 +9,9 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DEFAULT_DB_ALIAS, connections
 
 from django_sqlite_efs import names
-from django_sqlite_efs.base import DatabaseWrapper
+from django_sqlite_efs.management.databases import add_database_argument, served_database
 
 KEY = "pk"
 TTL_ATTRIBUTE = "expires_at"
@@ -26,7 +25,7 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--database", default=DEFAULT_DB_ALIAS, metavar="ALIAS", help="which of DATABASES")
+        add_database_argument(parser)
         parser.add_argument("--json", action="store_true", help="print what was done as one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -45,11 +44,7 @@ class Command(BaseCommand):
 
 
 def _table_of(alias: str) -> str:
-    if alias not in connections:
-        raise CommandError(f"DATABASES has no {alias!r}; it has {', '.join(sorted(connections))}.")
-    connection = connections[alias]
-    if not isinstance(connection, DatabaseWrapper) or connection.is_in_memory_db():
-        raise CommandError(f"DATABASES[{alias!r}] is not a file that django_sqlite_efs serves: it has no lease.")
+    connection = served_database(alias, "lease")
     try:
         uri = connection.get_connection_params()["database"]
     except ImproperlyConfigured as error:
