@@ -49,6 +49,7 @@ class MemoryFileSystem final : public FileSystem {
     copy->files = files;
     return std::unique_ptr<FileSystem>(std::move(copy));
   }
+  std::string Machine() override { return "none"; }
 
  private:
   static Status Refused(const std::string& path) { return Status::FromErrno(EROFS, "change", path); }

@@ -29,6 +29,7 @@ class SimFiles final : public FileSystem {
   Status SyncDirectory(const std::string& path) override;
   bool MayWrite(const std::string& path) override;
   Result<std::unique_ptr<FileSystem>> Pin(const std::string& directory) override;
+  std::string Machine() override { return "machine " + std::to_string(process().host->number()); }
 
  private:
   // A name in a directory, and what it names by the host's caches; ino 0: nothing. directory 0: there is none.

@@ -23,6 +23,10 @@ class EmbeddedLeaseStore final : public LeaseStore {
   static constexpr const char* kName = "embedded";
 
   std::string name() const override { return kName; }
+  // Another machine may join nothing: a record that its last holder had not synced is lost with it, a write that was
+  // under way need not be.
+  std::string release_name() const override { return ReleaseNameOn(files_); }
+  static std::string ReleaseNameOn(FileSystem& files) { return std::string(kName) + " on " + files.Machine(); }
   bool expires() const override { return false; }
   Result<AcquireReply> TryAcquire(const LeaseRecord& wanted, const Takeover& takeover, Duration limit) override;
   Result<bool> Renew(const LeaseRecord&, Duration) override { return true; }

@@ -55,7 +55,7 @@ class EmbeddedLeaseTest : public ::testing::Test {
     ::close(ready[1]);
   }
 
-  const CleanRelease clean_ = {7, 0xfedcba9876543210, 12, EmbeddedLeaseStore::kName};
+  const CleanRelease clean_ = {7, 0xfedcba9876543210, 12, EmbeddedLeaseStore::ReleaseNameOn(PosixFileSystem())};
   TempDirectory directory_;
 };
 
@@ -111,6 +111,14 @@ TEST_F(EmbeddedLeaseTest, Nobody_may_join_after) {
          ASSERT_TRUE(lease->Acquire(In(milliseconds(0))).ok());
          CleanRelease elsewhere = clean_;
          elsewhere.store = "another";
+         ASSERT_TRUE(lease->Release(elsewhere).ok());
+       }},
+      {"a release on another machine",
+       [&] {
+         const auto lease = NewLease();
+         ASSERT_TRUE(lease->Acquire(In(milliseconds(0))).ok());
+         CleanRelease elsewhere = clean_;
+         elsewhere.store += "-of-another";
          ASSERT_TRUE(lease->Release(elsewhere).ok());
        }},
       {"garbage", [&] { WriteWholeFile(path(), std::string(100, 'x')); }},

@@ -76,7 +76,8 @@ Duration Lease::Linger() const {
 // The release that the record speaks of, if it is of this database and went to this store.
 std::optional<CleanRelease> Lease::ReleaseIn(const std::optional<LeaseRecord>& record) const {
   if (!record || !record->lock_id.empty() || !record->released) return std::nullopt;
-  if (record->database_id != record_.database_id || record->released->store != store_->name()) return std::nullopt;
+  if (record->database_id != record_.database_id) return std::nullopt;
+  if (record->released->store != store_->release_name()) return std::nullopt;
   return record->released;
 }
 

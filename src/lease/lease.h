@@ -64,6 +64,7 @@ class Lease {
 
   // Any thread.
   std::string store_name() const { return store_->name(); }
+  std::string release_name() const { return store_->release_name(); }
   std::atomic<uint64_t> renewals{0};
   std::atomic<uint64_t> losses{0};
 

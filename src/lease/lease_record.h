@@ -14,7 +14,7 @@ struct CleanRelease {
   uint64_t segment = 0;
   uint64_t salts = 0;
   uint32_t frames = 0;  // frames in the segment up to the last commit
-  std::string store;    // LeaseStore::name() of the store that the lease was released to
+  std::string store;    // LeaseStore::release_name() of the store that the lease was released to
   bool operator==(const CleanRelease&) const = default;
 };
 

@@ -38,8 +38,11 @@ class LeaseStore {
  public:
   virtual ~LeaseStore() = default;
 
-  // Names the store in a CleanRelease; equal only for stores that exclude each other's holders.
   virtual std::string name() const = 0;
+
+  // Names the store in a CleanRelease; equal only for stores that exclude each other's holders, and on machines that
+  // see all that these have written.
+  virtual std::string release_name() const { return name(); }
 
   // Whether a record is good only until its expires_at_ms, so that its holder must renew it. Otherwise the tenure ends
   // with its process, in whatever way that ends.

@@ -105,6 +105,10 @@ class FileSystem {
   // it has been renamed, removed, or another one has taken its name. So what a stopped process does late by name
   // cannot hit what came after. Must not outlive this file system; files opened through it may outlive it.
   virtual Result<std::unique_ptr<FileSystem>> Pin(const std::string& directory) = 0;
+
+  // Names the machine whose caches the files are seen through, from its start until it is shut down: what a process has
+  // written, dead or alive, those with the same name see at once.
+  virtual std::string Machine() = 0;
 };
 
 // The file system of this machine. In a child of fork() every descriptor that was open in the parent is closed, and

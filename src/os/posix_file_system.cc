@@ -6,9 +6,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
+#include <fstream>
 #include <list>
 #include <mutex>
 
@@ -204,6 +206,15 @@ class HeldDirectory {
   Descriptors::Slot slot_;
 };
 
+// proc_sys_kernel(5); where there is none, the host's name, which a machine that replaces this one should not share.
+std::string ReadBootId() {
+  std::string id;
+  std::ifstream("/proc/sys/kernel/random/boot_id") >> id;
+  if (!id.empty()) return id;
+  std::array<char, 256> host = {};
+  return ::gethostname(host.data(), host.size() - 1) == 0 ? host.data() : "?";
+}
+
 class PosixFiles final : public FileSystem {
  public:
   PosixFiles() = default;
@@ -298,6 +309,11 @@ class PosixFiles final : public FileSystem {
     const auto slot = descriptors.Open(at.directory, at.name, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (!descriptors.IsOpen(slot)) return Status::FromErrno(errno, "open", directory);
     return std::unique_ptr<FileSystem>(new PosixFiles(directory, slot));
+  }
+
+  std::string Machine() override {
+    static const auto* const machine = new std::string(ReadBootId());
+    return *machine;
   }
 
  private:

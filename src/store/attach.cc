@@ -29,7 +29,7 @@ Status WriteFirstLease(FileSystem& files, const Layout& layout, const std::strin
   LeaseRecord record;
   record.database_id = id;
   record.holder = DescribeThisProcess();
-  record.released = {kFirstSegment.value, segment.salts(), 0, EmbeddedLeaseStore::kName};
+  record.released = {kFirstSegment.value, segment.salts(), 0, EmbeddedLeaseStore::ReleaseNameOn(files)};
   return WriteNewFile(files, layout.lease(), FormatLeaseRecord(record) + "\n", mode);
 }
 

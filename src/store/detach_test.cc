@@ -67,6 +67,7 @@ class DyingFileSystem final : public FileSystem {
   Status SyncDirectory(const std::string& path) override { return Lives() ? real_.SyncDirectory(path) : Dead(); }
   bool MayWrite(const std::string& path) override { return real_.MayWrite(path); }
   Result<std::unique_ptr<FileSystem>> Pin(const std::string& directory) override;
+  std::string Machine() override { return real_.Machine(); }
 
   // What a process holds ends with it, whatever it had meant to keep.
   void CloseAll() {
@@ -110,6 +111,7 @@ class DyingPinnedFileSystem final : public FileSystem {
   }
   bool MayWrite(const std::string& path) override { return real_->MayWrite(path); }
   Result<std::unique_ptr<FileSystem>> Pin(const std::string&) override { return files_.Dead(); }
+  std::string Machine() override { return real_->Machine(); }
 
  private:
   DyingFileSystem& files_;

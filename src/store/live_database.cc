@@ -178,7 +178,8 @@ Status LiveDatabase::EndTenure() {
   std::optional<CleanRelease> clean;
   if (tenure_.segment && tenure_.clean) {
     const Segment& segment = *tenure_.segment;
-    clean = {segment.number().value, segment.header().salts(), log_->EndOf(segment).frames.value, lease_->store_name()};
+    clean = {segment.number().value, segment.header().salts(), log_->EndOf(segment).frames.value,
+             lease_->release_name()};
   }
   tenure_ = {};
   return lease_->Release(clean);

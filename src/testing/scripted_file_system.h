@@ -93,6 +93,7 @@ class ScriptedFileSystem final : public FileSystem {
     EFS_ASSIGN_OR_RETURN(std::unique_ptr<FileSystem> pinned, real_.Pin(directory));
     return std::unique_ptr<FileSystem>(new ScriptedFileSystem(std::move(pinned), root_));
   }
+  std::string Machine() override { return real_.Machine(); }
 
  private:
   class ScriptedFile final : public File {
