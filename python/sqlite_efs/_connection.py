@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import os
 import sqlite3
-from collections.abc import Callable
-from typing import Any
-from urllib.parse import quote
 
 from . import _engine, _lease
+
+TYPE_CHECKING = False  # as in `typing`, which takes longer to load than this package
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 # The engine waits for the lease by itself, for `timeout`. SQLite's own busy timeout only paces the repetition of a
 # statement whose snapshot was overtaken.
@@ -18,6 +20,14 @@ BUSY_TIMEOUT_S = 0.25
 _SQLITE3_ARGUMENTS = frozenset(
     {"autocommit", "cached_statements", "check_same_thread", "detect_types", "factory", "isolation_level"}
 )
+
+
+_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")  # RFC 3986, section 2.3
+
+
+def _quoted(text: bytes, safe: bytes = b"") -> str:
+    """urllib.parse.quote(), without what loading that takes: as long as taking a lease."""
+    return "".join(chr(byte) if byte in _UNRESERVED or byte in safe else f"%{byte:02X}" for byte in text)
 
 
 def _explained(method: Callable) -> Callable:
@@ -80,7 +90,7 @@ def _parameter(name: str, value: Any) -> str:
             raise TypeError(f"{name} must be a string or a number, not {value!r}")
         # Never in the exponent notation (1e-05), which the engine does not take.
         value = format(decimal.Decimal(repr(value)) if isinstance(value, float) else value, "f")
-    return f"{quote(name, safe='')}={quote(str(value), safe='')}"
+    return f"{_quoted(name.encode())}={_quoted(str(value).encode())}"
 
 
 def uri(path: str | bytes | os.PathLike, **parameters: Any) -> str:
@@ -91,9 +101,9 @@ def uri(path: str | bytes | os.PathLike, **parameters: Any) -> str:
     if b"\0" in name:
         raise ValueError(f"the path {path!r} contains a zero byte")
     # Made absolute, but `..` stays: what it means behind a symbolic link is for the file system to say.
-    absolute = os.path.join(os.fsencode(os.getcwd()), name)  # noqa: PTH109, PTH118 - bytes
+    absolute = os.path.join(os.fsencode(os.getcwd()), name)
     query = "&".join(_parameter(key, value) for key, value in {"vfs": "efs", **parameters}.items())
-    return f"file://{quote(absolute)}?{query}"
+    return f"file://{_quoted(absolute, b'/')}?{query}"
 
 
 def _seconds(value: Any) -> float | None:

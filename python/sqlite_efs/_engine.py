@@ -7,9 +7,8 @@ import ctypes
 import os
 import sqlite3
 import threading
-from pathlib import Path
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # as in `typing`, which takes longer to load than this package
 if TYPE_CHECKING:
     from ._credentials import Botocore
 
@@ -102,17 +101,18 @@ def loadable_path() -> str:
     """The path of sqlite_efs.so, for `.load`, load_extension() and other programs."""
     chosen = os.environ.get("SQLITE_EFS_LIBRARY")
     if chosen:
-        if not Path(chosen).is_file():
+        if not os.path.isfile(chosen):
             raise sqlite3.OperationalError(
                 f"the environment variable SQLITE_EFS_LIBRARY names {chosen}, which is not a file; "
                 f"let it name {_FILE_NAME}, or unset it"
             )
-        return str(Path(chosen).absolute())
-    package = Path(__file__).resolve().parent
-    places = [package / _FILE_NAME, package.parent.parent / "build" / _FILE_NAME]
+        return os.path.abspath(chosen)
+    package = os.path.dirname(os.path.realpath(__file__))
+    checkout = os.path.dirname(os.path.dirname(package))
+    places = [os.path.join(package, _FILE_NAME), os.path.join(checkout, "build", _FILE_NAME)]
     for place in places:
-        if place.is_file():
-            return str(place)
+        if os.path.isfile(place):
+            return place
     raise sqlite3.OperationalError(
         f"{_FILE_NAME} is neither at {places[0]} nor at {places[1]}; build it with `make build`, "
         "or let the environment variable SQLITE_EFS_LIBRARY name it"

@@ -7,10 +7,13 @@ import functools
 import os
 import signal
 import threading
-from collections.abc import Callable
-from typing import Any
 
 from . import _engine
+
+TYPE_CHECKING = False  # as in `typing`, which takes longer to load than this package
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 DEFAULT_EXPIRATION_S = 10  # the engine's
 _SIGTERM_S = 5  # how long a process that is to end may take for it
