@@ -96,12 +96,13 @@ class Sealing {
   Status Mark() {
     const std::string name = layout_.sealed(segment_.number());
     const Status named = files_.Link(segment_.path(), name);
-    if (!named.Is(StatusCode::kExists)) return named;
+    if (!named.Is(StatusCode::kExists)) return StaleIfGone(named);
     EFS_ASSIGN_OR_RETURN(const FileAttributes marked, segment_.Look());
-    EFS_ASSIGN_OR_RETURN(const FileAttributes second, files_.Stat(name));
-    if (second.inode == marked.inode) return {};
+    const Result<FileAttributes> second = files_.Stat(name);
+    if (!second.ok()) return StaleIfGone(second.status());
+    if (second->inode == marked.inode) return {};
     // In a tree that was copied without its links the name is that of another file.
-    return files_.Link(segment_.path(), name + "." + NewUuid());
+    return StaleIfGone(files_.Link(segment_.path(), name + "." + NewUuid()));
   }
 
   // Only after the mark, and from the server: what a writer adds after the mark it will not acknowledge.
@@ -128,7 +129,16 @@ class Sealing {
     }
     if (!late) return {};
     (void)files_.Remove(layout_.segment(Next()));
+    return MergedMeanwhile();
+  }
+
+  Status MergedMeanwhile() const {
     return {StatusCode::kStale, "log segment " + segment_.path() + " was merged meanwhile"};
+  }
+
+  // A segment loses its names when it is merged.
+  Status StaleIfGone(const Status& status) const {
+    return status.Is(StatusCode::kNotFound) ? MergedMeanwhile() : status;
   }
 
   FileSystem& files_;

@@ -208,6 +208,32 @@ TEST_F(GenerationsTest, A_link_that_comes_after_the_successor_was_merged_and_rem
   EXPECT_EQ(ListLog(PosixFileSystem(), layout_)->segments, (std::vector<SegmentNumber>{{3}}));
 }
 
+TEST_F(GenerationsTest, A_seal_of_a_segment_that_others_have_merged_and_removed_is_stale) {
+  for (const Op op : {Op::kLink, Op::kStat}) {
+    SCOPED_TRACE(op == Op::kLink ? "before its mark" : "before it looks whose mark there is");
+    const uint64_t number = op == Op::kLink ? 1 : 2;
+    const std::string sealed = layout_.sealed({number});
+    const auto segment = Open(number);
+    EXPECT_TRUE(*Seal(PosixFileSystem(), layout_, *segment, segment->end, Successor::kWriters));
+    if (op == Op::kLink) {
+      ASSERT_TRUE(PosixFileSystem().Remove(sealed).ok());
+    }
+    ScriptedFileSystem files(PosixFileSystem());
+    bool overtaken = false;
+    files.Before([&](const Call& call) -> Status {
+      if (!Is(call, op, sealed.substr(sealed.rfind('/'))) || std::exchange(overtaken, true)) return {};
+      testing::WriteWholeFile(layout_.merged({number}), "");
+      if (op == Op::kStat) {
+        EXPECT_TRUE(PosixFileSystem().Remove(sealed).ok());
+      }
+      return PosixFileSystem().Remove(layout_.segment({number}));
+    });
+    const Status status = Seal(files, layout_, *segment, segment->end, Successor::kWriters).status();
+    EXPECT_TRUE(status.Is(StatusCode::kStale)) << status.message();
+    EXPECT_TRUE(overtaken);
+  }
+}
+
 TEST_F(GenerationsTest, A_temporary_second_name_is_no_seal) {
   Write(1).Commit(3, 'a');
   const std::string temporary = layout_.temporary();
