@@ -23,6 +23,9 @@ Status Superseded(const std::string& path) {
                           " was changed by another writer since this transaction began to read; run it again");
 }
 
+// What was opened or followed has been merged, detached or replaced meanwhile: to be looked up anew.
+bool HasMoved(const Status& status) { return status.Is(StatusCode::kStale) || status.Is(StatusCode::kNotFound); }
+
 // Two connections with different leases would not wait for each other.
 Status CheckSameLease(const Database& open, const StoreOptions& options) {
   const auto in_words = [](const std::string& table) { return table.empty() ? "none" : table; };
@@ -159,9 +162,7 @@ Result<Snapshot> Database::TakeSnapshot() {
   // Segments may be removed between the listing and the opening of one; then a new listing tells what there is.
   for (int i = 1;; i++) {
     Result<Snapshot> snapshot = TrySnapshot();
-    const StatusCode code = snapshot.status().code();
-    const bool moved = code == StatusCode::kStale || code == StatusCode::kNotFound;
-    if (!moved || i == kMaxOpenAttempts) return snapshot;
+    if (!HasMoved(snapshot.status()) || i == kMaxOpenAttempts) return snapshot;
     (void)LookUpAnew(environment_.files, path());
   }
 }
@@ -265,10 +266,15 @@ Result<std::shared_ptr<LiveDatabase>> Database::Create(File& base, uint32_t page
 
 Result<CheckpointReport> Database::Checkpoint(Owner owner, Duration timeout, const Progress& progress) {
   const Instant deadline = environment_.clock.Now() + timeout;
-  EFS_RETURN_IF_ERROR(TakeSnapshot().status());
+  // While it waits for the lease, others may merge more than it has followed.
+  for (int i = 1;; i++) {
+    EFS_RETURN_IF_ERROR(TakeSnapshot().status());
+    const Status sealed = SealAll(owner, deadline - environment_.clock.Now());
+    if (sealed.ok()) break;
+    if (!HasMoved(sealed) || i == kMaxOpenAttempts) return sealed;
+  }
   const std::shared_ptr<LiveDatabase> open = live();
   if (!open) return CheckpointReport{};
-  EFS_RETURN_IF_ERROR(SealAll(owner, timeout));
   const MergeCounters before = open->merger().counters();
   EFS_RETURN_IF_ERROR(open->merger().MergeAll(deadline, progress));
   const MergeCounters after = open->merger().counters();
