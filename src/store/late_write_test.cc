@@ -1,0 +1,59 @@
+// Writes to a segment that were not carried out when they were told to have failed, and are carried out later.
+#include <gtest/gtest.h>
+
+#include "testing/engine_process.h"
+#include "testing/store_test.h"
+
+namespace sqlite_efs {
+namespace {
+
+using testing::Call;
+using testing::EngineProcess;
+using testing::Is;
+using testing::Op;
+using testing::StoreTest;
+
+class LateWriteTest : public StoreTest {
+ protected:
+  // Both processes have the database open, at the end of a commit whose segment may be joined.
+  void SetUp() override {
+    StoreTest::SetUp();
+    ASSERT_TRUE(first_.Commit().ok());
+    ASSERT_TRUE(second_.Open().ok());
+    segment_ = layout_.segment(first_.last_segment());
+  }
+
+  // A transaction of the first process that writes ahead and is rolled back because that write fails.
+  void FailToWriteAhead() {
+    first_.files.Before([&](const Call& call) {
+      if (!Is(call, Op::kWrite, segment_)) return Status();
+      late_.assign(reinterpret_cast<const char*>(call.data.data()), call.data.size());
+      return Status::FromErrno(EIO, "(scripted)", call.path);
+    });
+    EXPECT_FALSE(first_.WriteAheadAndRollBack().ok());
+    first_.files.Clear();
+    ASSERT_FALSE(late_.empty());
+  }
+  void LandLate() { testing::Overwrite(segment_, FrameOffset({2}, kPageSize), late_); }
+
+  void ExpectCounter(uint32_t wanted) {
+    const Result<uint32_t> counter = EngineProcess(layout_.base()).Counter();
+    ASSERT_TRUE(counter.ok()) << counter.status().message();
+    EXPECT_EQ(*counter, wanted);
+  }
+
+  EngineProcess first_{layout_.base()};
+  EngineProcess second_{layout_.base()};
+  std::string segment_;
+  std::string late_;
+};
+
+TEST_F(LateWriteTest, Nobody_joins_a_segment_that_a_failed_write_may_still_hit) {
+  FailToWriteAhead();
+  ASSERT_TRUE(second_.Commit().ok());
+  LandLate();
+  ExpectCounter(2);
+}
+
+}  // namespace
+}  // namespace sqlite_efs
