@@ -55,5 +55,18 @@ TEST_F(LateWriteTest, Nobody_joins_a_segment_that_a_failed_write_may_still_hit) 
   ExpectCounter(2);
 }
 
+TEST_F(LateWriteTest, Nobody_joins_by_a_record_from_before_a_tenure_that_failed) {
+  int locks = 0;
+  second_.files.Before([&](const Call& call) {
+    // The first one asks whether others wait.
+    if (Is(call, Op::kTryLock, "/lease") && ++locks == 2) FailToWriteAhead();
+    return Status();
+  });
+  ASSERT_TRUE(second_.Commit().ok());
+  ASSERT_GE(locks, 2);
+  LandLate();
+  ExpectCounter(2);
+}
+
 }  // namespace
 }  // namespace sqlite_efs
