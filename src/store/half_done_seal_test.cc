@@ -1,0 +1,89 @@
+// Seals whose process stands still half-way, or dies there, and what others make of it.
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "testing/engine_process.h"
+#include "testing/store_test.h"
+
+namespace sqlite_efs {
+namespace {
+
+using testing::Call;
+using testing::EngineProcess;
+using testing::Hook;
+using testing::Is;
+using testing::Op;
+using testing::OtherProcess;
+using testing::ScriptedFileSystem;
+using testing::StoreTest;
+
+// What becomes of a sealer after its link, which came too late: it does not get to look.
+enum class AfterLink {
+  kItsListingFails,  // it goes away in order
+  kItDies,           // its temporary name stays
+};
+
+class HalfDoneSealTest : public StoreTest {
+ protected:
+  static constexpr auto kEach = EngineProcess::kSegmentForEachCommit;
+
+  // Somebody seals segment `number`, and stands still before it links a successor, until `meanwhile` is over.
+  void SealLate(uint64_t number, AfterLink after, const std::function<void()>& meanwhile) {
+    ScriptedFileSystem files(PosixFileSystem());
+    const std::shared_ptr<Segment> segment = Open(number, files);
+    const std::string successor = layout_.segment({number + 1});
+    bool linked = false;
+    files.Before([&](const Call& call) {
+      if (Is(call, Op::kLink, successor)) meanwhile();
+      const bool fails = linked && (after == AfterLink::kItDies || call.op == Op::kList);
+      return fails ? Status::FromErrno(EIO, "(scripted)", call.path) : Status();
+    });
+    files.After([&](const Call& call) {
+      linked = linked || Is(call, Op::kLink, successor);
+      return Status();
+    });
+    EXPECT_FALSE(Seal(files, layout_, *segment, segment->end, Successor::kHelpers).ok());
+    EXPECT_TRUE(linked);
+    EXPECT_TRUE(PosixFileSystem().Stat(successor).ok()) << "nobody has taken it away";
+  }
+
+  // Once, before a process opens that segment by its name.
+  Hook BeforeOpening(uint64_t number, std::function<void()> action) const {
+    return [=, path = layout_.segment({number}), done = std::make_shared<bool>()](const Call& call) {
+      if (Is(call, Op::kOpen, path) && !std::exchange(*done, true)) action();
+      return Status();
+    };
+  }
+
+  void ExpectCounter(EngineProcess& process, uint32_t wanted) {
+    const Result<uint32_t> counter = process.Counter();
+    ASSERT_TRUE(counter.ok()) << counter.status().message();
+    EXPECT_EQ(*counter, wanted);
+  }
+  void Commit(EngineProcess& process, int times = 1) {
+    for (int i = 0; i < times; i++) {
+      const Status status = process.Commit();
+      ASSERT_TRUE(status.ok()) << status.message();
+    }
+  }
+};
+
+TEST_F(HalfDoneSealTest, A_writer_finishes_the_seal_of_one_who_died_and_knows_its_outcome) {
+  EngineProcess writer(layout_.base());
+  Commit(writer);
+  const uint64_t number = writer.last_segment().value;
+  bool marked = false;
+  writer.files.Before([&](const Call& call) {
+    if (Is(call, Op::kWrite, layout_.segment({number})) && !std::exchange(marked, true)) MarkSealed(number);
+    return Status();
+  });
+  const Status status = writer.Commit();
+  EXPECT_TRUE(status.ok()) << status.message();
+  EXPECT_TRUE(marked);
+  EngineProcess fresh(layout_.base());
+  ExpectCounter(fresh, 2);
+}
+
+}  // namespace
+}  // namespace sqlite_efs
