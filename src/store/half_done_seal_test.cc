@@ -85,5 +85,24 @@ TEST_F(HalfDoneSealTest, A_writer_finishes_the_seal_of_one_who_died_and_knows_it
   ExpectCounter(fresh, 2);
 }
 
+TEST_F(HalfDoneSealTest, A_reader_does_not_follow_the_log_to_a_number_that_was_given_again) {
+  for (const AfterLink after : {AfterLink::kItsListingFails, AfterLink::kItDies}) {
+    EngineProcess writer(layout_.base(), kEach);
+    EngineProcess reader(layout_.base());
+    Commit(writer, 2);
+    const uint32_t counter = *reader.Counter();
+    const uint64_t number = reader.last_segment().value;
+    Commit(writer);
+    reader.files.Before(BeforeOpening(number + 1, [&] {
+      SealLate(number, after, [&] {
+        Commit(writer);
+        EXPECT_TRUE(writer.Merge().ok());
+      });
+    }));
+    ExpectCounter(reader, counter + 2);
+    EXPECT_EQ(reader.last_segment().value, number + 2);
+  }
+}
+
 }  // namespace
 }  // namespace sqlite_efs
