@@ -104,5 +104,33 @@ TEST_F(HalfDoneSealTest, A_reader_does_not_follow_the_log_to_a_number_that_was_g
   }
 }
 
+TEST_F(HalfDoneSealTest, A_writer_does_not_ask_a_number_that_was_given_again_for_its_outcome) {
+  EngineProcess writer(layout_.base());
+  EngineProcess merger(layout_.base());
+  OtherProcess other(layout_.base());
+  Commit(writer);
+  const uint64_t number = writer.last_segment().value;
+  bool sealed = false;
+  // Its frames come after the seal, and before those of a second sealer are counted, who is late.
+  const Hook before_opening = BeforeOpening(number + 1, [&] {
+    ASSERT_TRUE(sealed);
+    SealLate(number, AfterLink::kItsListingFails, [&] {
+      EXPECT_TRUE(other.Seal().ok());
+      EXPECT_TRUE(merger.Merge().ok());
+    });
+  });
+  writer.files.Before([&](const Call& call) {
+    if (Is(call, Op::kWrite, layout_.segment({number})) && !std::exchange(sealed, true)) {
+      EXPECT_TRUE(other.Seal().ok());
+    }
+    return before_opening(call);
+  });
+  const Status status = writer.Commit();
+  EXPECT_TRUE(status.Is(StatusCode::kBusy)) << status.message();
+  EngineProcess fresh(layout_.base());
+  ExpectCounter(fresh, 1);
+  EXPECT_EQ(fresh.last_segment().value, number + 2);
+}
+
 }  // namespace
 }  // namespace sqlite_efs
