@@ -132,5 +132,26 @@ TEST_F(HalfDoneSealTest, A_writer_does_not_ask_a_number_that_was_given_again_for
   EXPECT_EQ(fresh.last_segment().value, number + 2);
 }
 
+TEST_F(HalfDoneSealTest, A_fresh_process_does_not_open_a_number_that_was_given_again) {
+  for (const AfterLink after : {AfterLink::kItsListingFails, AfterLink::kItDies}) {
+    EngineProcess writer(layout_.base(), kEach);
+    Commit(writer);
+    // A segment without frames, in which nothing would be missed.
+    ASSERT_TRUE(OtherProcess(layout_.base()).Seal().ok());
+    Commit(writer);
+    const uint32_t counter = *writer.Counter();
+    const uint64_t number = writer.last_segment().value;
+    EngineProcess fresh(layout_.base());
+    fresh.files.Before(BeforeOpening(number, [&] {
+      SealLate(number - 1, after, [&] {
+        Commit(writer);
+        EXPECT_TRUE(writer.Merge().ok());
+      });
+    }));
+    ExpectCounter(fresh, counter + 1);
+    EXPECT_EQ(fresh.last_segment().value, number + 1);
+  }
+}
+
 }  // namespace
 }  // namespace sqlite_efs

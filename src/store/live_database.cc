@@ -24,12 +24,14 @@ Result<std::shared_ptr<LiveDatabase>> LiveDatabase::Open(const Environment& envi
   // After the listing: what is not listed any more is in the base, and an open shows what was written before it.
   EFS_ASSIGN_OR_RETURN(live->base_, BaseFile::Open(environment.files, layout.base()));
   live->cache_ = std::make_unique<PageCache>(options.cache_bytes, live->page_size());
-  EFS_RETURN_IF_ERROR(live->OpenLog(listing));
+  const Status opened = live->OpenLog(listing);
   // A number that was merged and removed since the listing may have been given again, by a seal that came too late.
+  // Then the log may seem damaged, too.
   EFS_ASSIGN_OR_RETURN(const LogListing again, ListLog(live->files(), layout));
   if (again.merged >= listing.segments.front()) {
     return Status(StatusCode::kStale, "the log in " + layout.directory() + " was merged while it was opened");
   }
+  EFS_RETURN_IF_ERROR(opened);
   if (left) EFS_RETURN_IF_ERROR(live->CheckComplete(*left));
   live->merger_ = std::make_unique<Merger>(environment, live->files(), live->layout_, *live->log_);
   live->lease_ = std::move(lease);
