@@ -17,7 +17,8 @@ class EngineProcess {
  public:
   static constexpr uint32_t kSegmentForEachCommit = 1;
 
-  explicit EngineProcess(std::string path, uint32_t full_frames = 1000) : path_(std::move(path)) {
+  explicit EngineProcess(std::string path, uint32_t full_frames = 1000, FileSystem& real = PosixFileSystem())
+      : files(real), path_(std::move(path)) {
     environment.merge.tick = std::chrono::milliseconds(10);  // of a local file system
     environment.merge.delay = std::chrono::hours(1);
     options.autocheckpoint_frames = full_frames;
@@ -55,7 +56,7 @@ class EngineProcess {
   }
   SegmentNumber last_segment() const { return database_->live()->log().newest().segment; }
 
-  ScriptedFileSystem files{PosixFileSystem()};
+  ScriptedFileSystem files;
   Environment environment = EnvironmentOn(files);
   StoreOptions options;
 
