@@ -1,6 +1,7 @@
 #ifndef SQLITE_EFS_TESTING_SCRIPTED_FILE_SYSTEM_H_
 #define SQLITE_EFS_TESTING_SCRIPTED_FILE_SYSTEM_H_
 
+#include <atomic>
 #include <cerrno>
 #include <functional>
 #include <memory>
@@ -39,6 +40,7 @@ struct Call {
   Op op;
   const std::string& path;  // for kLink and kRename: the new name
   Bytes data = {};          // of kWrite
+  uint64_t offset = 0;      // of kWrite
 };
 
 // Called before or after the operation; what it returns unless OK is the operation's result. An error before means that
@@ -56,6 +58,18 @@ class ScriptedFileSystem final : public FileSystem {
   void Clear() {
     Before(nullptr);
     After(nullptr);
+  }
+
+  // What becomes of a host that was cut off: the file server gives its locks away, and refuses from now on what it
+  // writes through the descriptors that held them. Changes of names are not refused.
+  void LoseLocks() {
+    const std::lock_guard lock(mutex_);
+    for (const std::weak_ptr<Opened>& held : std::exchange(locked_, {})) {
+      const std::shared_ptr<Opened> opened = held.lock();
+      if (!opened) continue;
+      opened->is_refused = true;
+      (void)opened->real->Unlock(0, 0);  // all of it
+    }
   }
 
   Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode, uint32_t permissions) override {
@@ -96,47 +110,71 @@ class ScriptedFileSystem final : public FileSystem {
   std::string Machine() override { return real_.Machine(); }
 
  private:
+  struct Opened {
+    std::unique_ptr<File> real;
+    std::atomic<bool> is_refused{false};
+  };
+
   class ScriptedFile final : public File {
    public:
-    ScriptedFile(ScriptedFileSystem& files, std::unique_ptr<File> real) : files_(files), real_(std::move(real)) {}
+    ScriptedFile(ScriptedFileSystem& files, std::unique_ptr<File> real)
+        : files_(files), opened_(new Opened{std::move(real)}) {}
     Result<size_t> ReadAt(uint64_t offset, MutableBytes out) override {
-      return files_.Run<size_t>({Op::kRead, path()}, [&] { return real_->ReadAt(offset, out); });
+      return files_.Run<size_t>({Op::kRead, path()}, [&] { return real().ReadAt(offset, out); });
     }
     Status WriteAt(uint64_t offset, Bytes data) override {
-      return files_.Run({Op::kWrite, path(), data}, [&] { return real_->WriteAt(offset, data); });
+      const Call call = {Op::kWrite, path(), data, offset};
+      return files_.Run(call, [&] { return opened_->is_refused ? Refused() : real().WriteAt(offset, data); });
     }
     Status Sync() override {
-      return files_.Run({Op::kSync, path()}, [&] { return real_->Sync(); });
+      return files_.Run({Op::kSync, path()}, [&] { return real().Sync(); });
     }
     Status Truncate(uint64_t size) override {
-      return files_.Run({Op::kTruncate, path()}, [&] { return real_->Truncate(size); });
+      const Call call = {Op::kTruncate, path()};
+      return files_.Run(call, [&] { return opened_->is_refused ? Refused() : real().Truncate(size); });
     }
     Result<FileAttributes> Look() override {
-      return files_.Run<FileAttributes>({Op::kLook, path()}, [&] { return real_->Look(); });
+      return files_.Run<FileAttributes>({Op::kLook, path()}, [&] { return real().Look(); });
     }
-    void DropCached(uint64_t offset) override { real_->DropCached(offset); }
+    void DropCached(uint64_t offset) override { real().DropCached(offset); }
     Status Touch() override {
-      return files_.Run({Op::kTouch, path()}, [&] { return real_->Touch(); });
+      return files_.Run({Op::kTouch, path()}, [&] { return real().Touch(); });
     }
     Status ChangeMode(uint32_t mode) override {
-      return files_.Run({Op::kChangeMode, path()}, [&] { return real_->ChangeMode(mode); });
+      return files_.Run({Op::kChangeMode, path()}, [&] { return real().ChangeMode(mode); });
     }
     Result<bool> TryLock(uint64_t offset, uint64_t length) override {
-      return files_.Run<bool>({Op::kTryLock, path()}, [&] { return real_->TryLock(offset, length); });
+      return files_.Run<bool>({Op::kTryLock, path()}, [&] {
+        Result<bool> taken = real().TryLock(offset, length);
+        if (taken.ok() && *taken) files_.NoteLocked(opened_, true);
+        return taken;
+      });
     }
     Status Unlock(uint64_t offset, uint64_t length) override {
-      return files_.Run({Op::kUnlock, path()}, [&] { return real_->Unlock(offset, length); });
+      return files_.Run({Op::kUnlock, path()}, [&] {
+        files_.NoteLocked(opened_, false);
+        return real().Unlock(offset, length);
+      });
     }
-    const std::string& path() const override { return real_->path(); }
+    const std::string& path() const override { return real().path(); }
 
    private:
+    File& real() const { return *opened_->real; }
+    Status Refused() const { return Status::FromErrno(EIO, "(its lock is lost)", path()); }
+
     ScriptedFileSystem& files_;
-    std::unique_ptr<File> real_;
+    const std::shared_ptr<Opened> opened_;
   };
 
   // A pinned view: the hooks are those of `root`.
   ScriptedFileSystem(std::unique_ptr<FileSystem> pinned, ScriptedFileSystem& root)
       : pinned_(std::move(pinned)), real_(*pinned_), root_(root) {}
+
+  void NoteLocked(const std::shared_ptr<Opened>& opened, bool is_locked) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(locked_, [&](const auto& held) { return held.expired() || held.lock() == opened; });
+    if (is_locked) locked_.push_back(opened);
+  }
 
   using SharedHook = std::shared_ptr<const Hook>;
 
@@ -174,6 +212,7 @@ class ScriptedFileSystem final : public FileSystem {
   std::mutex mutex_;
   SharedHook before_;
   SharedHook after_;
+  std::vector<std::weak_ptr<Opened>> locked_;
 };
 
 // Whether the call is `op` on a file whose name ends like that.
