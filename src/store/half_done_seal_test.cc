@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "store/detach.h"
 #include "testing/engine_process.h"
 #include "testing/store_test.h"
 
@@ -151,6 +152,29 @@ TEST_F(HalfDoneSealTest, A_fresh_process_does_not_open_a_number_that_was_given_a
     ExpectCounter(fresh, counter + 1);
     EXPECT_EQ(fresh.last_segment().value, number + 1);
   }
+}
+
+TEST_F(HalfDoneSealTest, A_detach_that_ends_the_log_too_late_says_so) {
+  EngineProcess writer(layout_.base(), kEach);
+  EngineProcess detacher(layout_.base());
+  Commit(writer);
+  const uint64_t end = writer.last_segment().value + 2;  // after an empty segment of its own
+  bool was_cut_off = false;
+  detacher.files.Before([&](const Call& call) {
+    if (!Is(call, Op::kLink, layout_.segment({end})) || std::exchange(was_cut_off, true)) return Status();
+    detacher.files.LoseLocks();
+    Commit(writer, 2);
+    EXPECT_TRUE(writer.Merge().ok());
+    EXPECT_GE(ListLog(PosixFileSystem(), layout_)->merged.value, end);
+    return Status();
+  });
+  const Result<DetachReport> detached =
+      DetachDatabase(detacher.environment, layout_.base(), std::chrono::seconds(20), {}, {});
+  ASSERT_TRUE(was_cut_off);
+  EXPECT_FALSE(detached.ok()) << "it is live";
+  Commit(writer);
+  EngineProcess fresh(layout_.base());
+  ExpectCounter(fresh, 4);
 }
 
 }  // namespace
