@@ -1,10 +1,14 @@
 // Seals whose process stands still half-way, or dies there, and what others make of it.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "store/detach.h"
 #include "testing/engine_process.h"
+#include "testing/forwarding_file_system.h"
+#include "testing/lease_item.h"
+#include "testing/stopping_process.h"
 #include "testing/store_test.h"
 
 namespace sqlite_efs {
@@ -12,11 +16,14 @@ namespace {
 
 using testing::Call;
 using testing::EngineProcess;
+using testing::ForwardingFileSystem;
 using testing::Hook;
 using testing::Is;
+using testing::LeaseItem;
 using testing::Op;
 using testing::OtherProcess;
 using testing::ScriptedFileSystem;
+using testing::StoppingProcess;
 using testing::StoreTest;
 
 // What becomes of a sealer after its link, which came too late: it does not get to look.
@@ -48,6 +55,8 @@ class HalfDoneSealTest : public StoreTest {
     EXPECT_TRUE(linked);
     EXPECT_TRUE(PosixFileSystem().Stat(successor).ok()) << "nobody has taken it away";
   }
+
+  static bool MakesTemporary(const Call& call) { return call.op == Op::kOpen && IsTemporary(FileNameOf(call.path)); }
 
   // Once, before a process opens that segment by its name.
   Hook BeforeOpening(uint64_t number, std::function<void()> action) const {
@@ -175,6 +184,74 @@ TEST_F(HalfDoneSealTest, A_detach_that_ends_the_log_too_late_says_so) {
   Commit(writer);
   EngineProcess fresh(layout_.base());
   ExpectCounter(fresh, 4);
+}
+
+// One file is not removed, and names are listed in the order in which a detach must come upon them.
+class ReluctantFileSystem final : public ForwardingFileSystem {
+ public:
+  explicit ReluctantFileSystem(std::string kept, std::unique_ptr<FileSystem> pinned = nullptr)
+      : ForwardingFileSystem(pinned ? *pinned : PosixFileSystem()),
+        kept_(std::move(kept)),
+        pinned_(std::move(pinned)) {}
+
+  Result<std::vector<std::string>> List(const std::string& directory) override {
+    EFS_ASSIGN_OR_RETURN(std::vector<std::string> names, real_.List(directory));
+    std::sort(names.begin(), names.end(), std::greater<>());
+    return names;
+  }
+  Status Remove(const std::string& path) override {
+    return path == kept_ ? Status::FromErrno(EIO, "remove", path) : real_.Remove(path);
+  }
+  Result<std::unique_ptr<FileSystem>> Pin(const std::string& directory) override {
+    EFS_ASSIGN_OR_RETURN(std::unique_ptr<FileSystem> pinned, real_.Pin(directory));
+    return std::unique_ptr<FileSystem>(new ReluctantFileSystem(kept_, std::move(pinned)));
+  }
+
+ private:
+  const std::string kept_;
+  const std::unique_ptr<FileSystem> pinned_;
+};
+
+// A detach that empties the directory has come to what says how far the log was merged. With a late segment between
+// that and the end of the log, the rest looks like a log.
+TEST_F(HalfDoneSealTest, A_writer_does_not_go_on_in_a_log_that_has_ended) {
+  LeaseItem lease;
+  const auto new_lease_store = [&](const Layout&, const Layout&, uint32_t) { return lease.NewStore(SystemClock()); };
+  EngineProcess writer(layout_.base());
+  writer.environment.new_lease_store = new_lease_store;
+  writer.options.lease.linger = Duration::zero();
+  writer.options.lease.expiration = std::chrono::hours(1);  // as far as it knows
+  Commit(writer);
+  const SegmentNumber sealed = writer.last_segment();
+  const SegmentNumber next = {sealed.value + 1};
+  ReluctantFileSystem files(layout_.segment(sealed));
+  EngineProcess detacher(layout_.base(), 1000, files);
+  detacher.environment.new_lease_store = new_lease_store;
+  StoppingProcess detach(detacher.files, [&] {
+    const auto detached = DetachDatabase(detacher.environment, layout_.base(), std::chrono::seconds(20), {}, {});
+    EXPECT_TRUE(detached.ok()) << detached.status().message();
+  });
+  // Both are to seal the same segment: the lease of one has expired.
+  ASSERT_TRUE(detach.RunTo(MakesTemporary));
+  lease.Put(std::nullopt);
+  bool is_late = false;
+  writer.files.Before([&](const Call& call) {
+    if (!MakesTemporary(call) || std::exchange(is_late, true)) return Status();
+    const std::string merged = layout_.merged(sealed);
+    EXPECT_TRUE(
+        detach.RunTo([&](const Call& its) { return Is(its, Op::kRename, FileNameOf(merged)) && its.path != merged; }));
+    EXPECT_TRUE(PosixFileSystem().Stat(merged).ok());
+    EXPECT_FALSE(PosixFileSystem().Stat(layout_.segment(next)).ok()) << "its number is free again";
+    return Status();
+  });
+  Status status = writer.Commit();
+  if (status.Is(StatusCode::kConflict)) status = writer.Commit();  // as SQLite's busy handler does
+  ASSERT_TRUE(is_late);
+  detach.RunToEnd();
+  EXPECT_FALSE(IsLive(PosixFileSystem(), layout_.base()));
+  EXPECT_TRUE(status.Is(StatusCode::kStale)) << (status.ok() ? "acknowledged" : status.message());
+  const std::string base = testing::ReadWholeFile(layout_.base());
+  EXPECT_EQ(ReadBigEndian32(std::as_bytes(std::span(base)).data() + kChangeCounterOffset), status.ok() ? 2U : 1U);
 }
 
 }  // namespace
