@@ -164,6 +164,16 @@ Status CheckPermissions(FileSystem& files, const Layout& layout) {
   return {};
 }
 
+Status FinishPinned(const Environment& environment, FileSystem& pinned, const Layout& layout, Instant deadline) {
+  EFS_ASSIGN_OR_RETURN(bool detached, IsDetached(pinned, layout));
+  if (!detached) return {};
+  EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> base, LockBase(environment, layout.base(), deadline));
+  // The directory is pinned, but the file may have been attached again before it was locked.
+  EFS_ASSIGN_OR_RETURN(detached, IsDetached(pinned, layout));
+  if (!detached) return {};
+  return RemoveLog(environment, pinned, layout, *base);
+}
+
 }  // namespace
 
 Result<DetachReport> DetachDatabase(const Environment& environment, const std::string& path, Duration timeout,
@@ -191,16 +201,10 @@ Result<bool> IsDetached(FileSystem& files, const Layout& layout) {
 
 Status FinishDetach(const Environment& environment, const Layout& layout, Instant deadline) {
   const Result<std::unique_ptr<FileSystem>> pinned = environment.files.Pin(layout.directory());
-  if (pinned.status().Is(StatusCode::kNotFound)) return {};
-  EFS_RETURN_IF_ERROR(pinned.status());
-  EFS_ASSIGN_OR_RETURN(bool detached, IsDetached(**pinned, layout));
-  if (!detached) return {};
-  EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> base, LockBase(environment, layout.base(), deadline));
-  // The directory is pinned, but the file may have been attached again before it was locked.
-  EFS_ASSIGN_OR_RETURN(detached, IsDetached(**pinned, layout));
-  if (!detached) return {};
-  const Status removed = RemoveLog(environment, **pinned, layout, *base);
-  return removed.Is(StatusCode::kNotFound) ? Status() : removed;  // somebody else has finished it
+  const Status finished = pinned.ok() ? FinishPinned(environment, **pinned, layout, deadline) : pinned.status();
+  // The directory is gone, for which file servers have two words: somebody else has finished it.
+  const bool is_gone = finished.Is(StatusCode::kNotFound) || finished.Is(StatusCode::kStale);
+  return is_gone ? Status() : finished;
 }
 
 }  // namespace sqlite_efs

@@ -1,6 +1,8 @@
 // What a detach does to others, and they to it, when a process stands still between two of its steps.
 #include <gtest/gtest.h>
 
+#include <cerrno>
+
 #include "store/attach.h"
 #include "store/detach.h"
 #include "store/generations.h"
@@ -93,6 +95,35 @@ TEST_F(DetachRaceTest, Who_finishes_a_detach_that_another_one_finishes_first_lea
   ExpectSound();
   ExpectWholeAt(path_, "live again");
 }
+
+// What a file server says of a directory that another host has removed.
+class DetachRaceOnNfsTest : public DetachRaceTest, public ::testing::WithParamInterface<int> {};
+
+TEST_P(DetachRaceOnNfsTest, Who_finds_that_another_host_has_finished_a_detach_has_nothing_to_say) {
+  MakeLive();
+  for (const Op when : {Op::kList, Op::kTryLock}) {
+    EndTheLog();
+    bool is_gone = false;
+    files_.Before([&](const Call& call) -> Status {
+      if (!is_gone && call.op == when) {
+        is_gone = true;
+        EXPECT_TRUE(FinishDetach(plain_, layout_, SystemClock().Now() + kTimeout).ok());
+      }
+      const bool lists = is_gone && call.op == Op::kList && call.path == layout_.directory();
+      return lists ? Status::FromErrno(GetParam(), "list", call.path) : Status();
+    });
+    const Status finished = FinishDetach(scripted_, layout_, SystemClock().Now() + kTimeout);
+    ASSERT_TRUE(is_gone);
+    EXPECT_TRUE(finished.ok()) << finished.message();
+    files_.Clear();
+    ExpectOrdinaryAndWhole();
+    OpenAnew();
+    expected_ = {};
+    Commit(*OpenPlain(), 5, {1, 2}, 2);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Errors, DetachRaceOnNfsTest, ::testing::Values(ENOENT, ESTALE));
 
 // A sealer that was stopped makes its temporary file when the rest of the directory is gone, and neither it nor the
 // detach gets any further.
