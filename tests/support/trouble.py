@@ -37,7 +37,7 @@ while not os.path.exists(notes + ".over"):
         if connection is not None and connection.in_transaction:
             connection.execute("ROLLBACK")
         is_busy = error.sqlite_errorcode & 0xff == sqlite3.SQLITE_BUSY
-        assert is_busy or "nothing of it was saved, run it again" in str(error), (error.sqlite_errorname, str(error))
+        assert is_busy or "run it again" in str(error), (error.sqlite_errorname, str(error))
         os.write(told, b"refused %d\\n" % number)
     number += 1
 """
