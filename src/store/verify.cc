@@ -166,6 +166,7 @@ class LogChecker {
     EFS_RETURN_IF_ERROR(OpenAll(numbers));
     for (size_t i = 0; i < segments_.size(); i++) EFS_RETURN_IF_ERROR(CheckSegment(i));
     CheckRecordedSegment(numbers);
+    EFS_RETURN_IF_ERROR(CheckNotMerged(numbers));
     if (progress_) progress_(total_bytes_, total_bytes_);
     return std::move(check_);
   }
@@ -195,6 +196,15 @@ class LogChecker {
     return Status::Corrupt("the header of " + layout_.base() +
                            " does not say WAL mode, so that stock SQLite would not be refused; it was changed by "
                            "another program: restore the database from a backup");
+  }
+
+  // A number that was merged since the listing may have been given again, by a seal that came too late, and what lies
+  // under it is no part of the log.
+  Status CheckNotMerged(const std::vector<SegmentNumber>& numbers) const {
+    if (check_.damages.empty()) return {};
+    const Result<LogListing> again = ListLog(files_, layout_);
+    if (!again.ok() || again->merged < numbers.front()) return {};  // what is wrong with the listing may be the damage
+    return {StatusCode::kStale, "the log in " + layout_.directory() + " was merged while it was checked; try again"};
   }
 
   // The last segment is never older than the last tenure.

@@ -9,6 +9,7 @@
 #include "store/base_file.h"
 #include "store/database.h"
 #include "store/segment.h"
+#include "testing/scripted_file_system.h"
 
 namespace sqlite_efs {
 namespace {
@@ -17,10 +18,10 @@ constexpr uint32_t kPageSize = 512;
 constexpr size_t kFrameSize = kFrameHeaderSize + kPageSize;
 constexpr Duration kTimeout = std::chrono::seconds(1);
 
-class Verify : public testing::Test {
+class Verify : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string name = testing::TempDir() + "efs-verify-XXXXXX";
+    std::string name = ::testing::TempDir() + "efs-verify-XXXXXX";
     ASSERT_NE(::mkdtemp(name.data()), nullptr);
     folder_ = name;
     path_ = folder_ + "/db.sqlite3";
@@ -214,6 +215,22 @@ TEST_F(Verify, Summary_tells_the_state_of_each_segment) {
   EXPECT_EQ((*segments)[0].frames.value, 4U);
   EXPECT_STREQ((*segments)[2].state, "live");
   EXPECT_FALSE((*segments)[2].has_frames);
+}
+
+TEST_F(Verify, A_number_that_was_merged_and_given_again_meanwhile_is_no_damage) {
+  testing::ScriptedFileSystem files(PosixFileSystem());
+  bool merged = false;
+  files.Before([&](const testing::Call& call) -> Status {
+    if (merged || !testing::Is(call, testing::Op::kOpen, "/0000000001")) return {};
+    merged = true;
+    const std::ofstream says_so(layout().merged({1}));
+    std::filesystem::resize_file(layout().segment({1}), kWalHeaderSize + kFrameSize);
+    return {};
+  });
+  const Status status = CheckLog(files, layout(), {}).status();
+  EXPECT_TRUE(merged);
+  EXPECT_TRUE(status.Is(StatusCode::kStale)) << status.message();
+  EXPECT_EQ(Damages(), std::vector<std::string>());
 }
 
 }  // namespace
