@@ -8,9 +8,13 @@ import time
 from pathlib import Path
 
 
+def kib(file, field):
+    return Path("/proc/self", file).read_text().split(f"{field}:")[1].split()[0]
+
+
 def tell():
-    peak_kib = Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]
-    print(time.process_time(), peak_kib, flush=True)
+    # The process's own memory, and with the pages of libraries, which processes share and the kernel may drop.
+    print(time.process_time(), kib("smaps_rollup", "Anonymous"), kib("status", "VmHWM"), flush=True)
 
 
 def bare():
