@@ -50,6 +50,7 @@ Status Attach(const Context& context, const Options& options) {
     context.out << path << " is live already\n";
     return {};
   }
+  EFS_RETURN_IF_ERROR(SettingsToWrite(path).status());
   EFS_RETURN_IF_ERROR(CheckPermissions(files, path));
   EFS_RETURN_IF_ERROR(AttachPatiently(context, path, ToDuration(options.timeout_s)));
   EFS_ASSIGN_OR_RETURN(const std::unique_ptr<BaseFile> base, BaseFile::Open(files, path));

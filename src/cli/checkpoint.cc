@@ -5,7 +5,6 @@
 #include "store/base_file.h"
 #include "store/database.h"
 #include "store/layout.h"
-#include "vfs/settings.h"
 
 namespace sqlite_efs::cli {
 namespace {
@@ -51,7 +50,7 @@ Status Checkpoint(const Context& context, const Options& options) {
     return {};
   }
   EFS_RETURN_IF_ERROR(CheckPermissions(files, path));
-  EFS_ASSIGN_OR_RETURN(const Settings settings, ParseSettings({}, &ReadEnvironment));
+  EFS_ASSIGN_OR_RETURN(const Settings settings, SettingsToWrite(path));
   EFS_ASSIGN_OR_RETURN(const std::shared_ptr<Database> database,
                        Database::Open(SystemEnvironment(), path, OptionsOf(settings)));
   Result<CheckpointReport> report = CheckpointReport{};

@@ -89,6 +89,12 @@ Result<std::string> ResolveDatabase(const std::string& path) {
   return resolved.string();
 }
 
+Result<Settings> SettingsToWrite(const std::string& path) {
+  EFS_ASSIGN_OR_RETURN(Settings settings, ParseSettings({}, &ReadEnvironment));
+  EFS_RETURN_IF_ERROR(CheckLeaseServesAll(settings, path));
+  return settings;
+}
+
 std::string Count(uint64_t count, const std::string& singular) {
   return std::to_string(count) + " " + singular + (count == 1 ? "" : "s");
 }

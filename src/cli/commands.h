@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "cli/exit_code.h"
 #include "os/clock.h"
+#include "vfs/settings.h"
 
 namespace sqlite_efs::cli {
 
@@ -47,6 +48,10 @@ inline constexpr double kDefaultTimeout_s = 5;
 
 // The file that is meant, without links in its path, as the engine sees it; a failure says what is wrong with it.
 Result<std::string> ResolveDatabase(const std::string& path);
+
+// What the environment says, for a command that is about to write to the database `path`. Where programs may not write
+// for want of a lease that serves all who do, kReadOnly with their message.
+Result<Settings> SettingsToWrite(const std::string& path);
 
 // "3 pages", "1 page"
 std::string Count(uint64_t count, const std::string& singular);

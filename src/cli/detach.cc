@@ -7,7 +7,6 @@
 #include "store/base_file.h"
 #include "store/layout.h"
 #include "vfs/ordinary.h"
-#include "vfs/settings.h"
 
 namespace sqlite_efs::cli {
 namespace {
@@ -37,8 +36,9 @@ Status Detach(const Context& context, const Options& options) {
   FileSystem& files = PosixFileSystem();
   EFS_ASSIGN_OR_RETURN(const std::string path, ResolveDatabase(options.database));
   // Stock SQLite would play a journal back into the file as soon as that is ordinary.
-  EFS_RETURN_IF_ERROR(IsLive(files, path) ? CheckNoJournal(files, path) : CheckOrdinary(files, path));
-  EFS_ASSIGN_OR_RETURN(const Settings settings, ParseSettings({}, &ReadEnvironment));
+  const bool is_live = IsLive(files, path);
+  EFS_RETURN_IF_ERROR(is_live ? CheckNoJournal(files, path) : CheckOrdinary(files, path));
+  EFS_ASSIGN_OR_RETURN(const Settings settings, is_live ? SettingsToWrite(path) : ParseSettings({}, &ReadEnvironment));
   Result<DetachReport> report = DetachReport{};
   {
     ProgressBar bar("merging");
