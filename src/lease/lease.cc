@@ -210,11 +210,12 @@ Status Lease::GiveUp(const Attempts& attempts, const Status& status) {
 Status Lease::Locked(const Attempts& attempts) const {
   const std::string waited = Seconds(clock_.Now() - attempts.begun) + " s";
   const std::string tried = store_->expires() ? " (" + std::to_string(attempts.count) + " attempts)" : std::string();
-  if (!attempts.failure.ok()) {
-    return Status::Busy("database is locked: " + path_ + " cannot be written, its lease was not to be had within " +
-                        waited + tried + "; the last attempt failed: " + attempts.failure.message());
-  }
   const std::string holder = attempts.holder ? DescribeHolder(*attempts.holder) : "";
+  if (!attempts.failure.ok()) {
+    const std::string seen = holder.empty() ? "" : "it was being written" + holder + " when last seen; ";
+    return Status::Busy("database is locked: " + path_ + " cannot be written, its lease was not to be had within " +
+                        waited + tried + "; " + seen + "the last attempt failed: " + attempts.failure.message());
+  }
   return Status::Busy("database is locked: " + path_ + " is being written" + holder + " and was not free within " +
                       waited + tried + "; try again, or raise timeout");
 }

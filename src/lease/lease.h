@@ -78,7 +78,7 @@ class Lease {
     Instant sent;  // of the latest request
     uint64_t count = 0;
     bool unknown = false;               // a request may have been carried out, or may yet be
-    std::optional<LeaseRecord> holder;  // as the latest reply showed it
+    std::optional<LeaseRecord> holder;  // as the latest reply showed it, which may be one of an earlier request
     bool due = false;                   // it may be replaced, as far as is known
     Status failure;                     // of the latest request, if there was no reply
   };

@@ -151,6 +151,20 @@ TEST_F(LeaseTest, A_wait_uses_its_attempts_up_to_the_deadline_and_names_the_hold
   }
 }
 
+TEST_F(LeaseTest, A_holder_that_was_seen_is_named_although_the_last_attempt_had_no_reply) {
+  const auto holder = other_.NewLease();
+  ASSERT_TRUE(Take(other_, *holder).ok());
+  item_.Expect(LeaseOp::kAcquire, {Fate::kServed, Fate::kServed});
+  item_.ExpectAlways(LeaseOp::kAcquire, Fate::kLost);
+  const Previous refused = Take(host_, *host_.NewLease());
+  ASSERT_TRUE(refused.status().Is(StatusCode::kBusy));
+  const std::string text = refused.status().message();
+  for (const char* part : {"it was being written by ", ", process ", "since 2023-11-14T22:13:21Z",
+                           " when last seen; the last attempt failed: ", "the service did not answer"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << text;
+  }
+}
+
 TEST_F(LeaseTest, Attempts_are_counted_anew_when_the_holder_changes) {
   LeaseRecord held;
   held.database_id = kId;
