@@ -26,6 +26,20 @@ HttpRequest Request(const AwsConfig& config, const Credentials& credentials, int
   return request;
 }
 
+// Whether it can be DynamoDB that has answered so, or a stand-in for it. What answers anything with success, such as
+// the sign-in page of a network, must not be taken for its consent. API Gateway and others send the first header, too.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html
+bool IsOfDynamoDb(const HttpResponse& response) {
+  return response.FindHeader("x-amzn-RequestId") != nullptr && response.FindHeader("x-amz-crc32") != nullptr;
+}
+
+Status NotOfDynamoDb(const std::string& action, const std::string& url) {
+  return {StatusCode::kUnavailable, "a " + action +
+                                        " was answered with success, but without the headers of DynamoDB's "
+                                        "replies: that is something else; check the endpoint " +
+                                        url};
+}
+
 }  // namespace
 
 DynamoDb::DynamoDb(std::shared_ptr<AwsAccess> access, std::string table, Clock& clock)
@@ -48,6 +62,7 @@ Result<DynamoDbReply> DynamoDb::Call(const std::string& action, const std::strin
     const int64_t now_s = clock_.WallTime_ms() / kMillisecondsInSecond + access_->clock_ahead_s;
     const HttpRequest request = Request(parts->config, credentials, now_s, action, body);
     EFS_ASSIGN_OR_RETURN(const HttpResponse response, parts->http->Send(request, deadline - clock_.Now()));
+    if (response.status == kOk && !IsOfDynamoDb(response)) return NotOfDynamoDb(action, request.url);
     if (response.status == kOk) return DynamoDbReply{false, response.body};
     const DynamoDbError error = ParseDynamoDbError(response.status, response.body);
     if (error.fault == DynamoDbFault::kConditionFailed) return DynamoDbReply{true, response.body};

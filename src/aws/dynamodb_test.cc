@@ -65,6 +65,7 @@ class DynamoDbTest : public ::testing::Test {
     (void)std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", ::gmtime_r(&time, &parts));
     return text.data();
   }
+  static HttpResponse Done() { return {200, {{"x-amzn-RequestId", "ABC"}, {"x-amz-crc32", "1"}}, "{}"}; }
   static HttpResponse Error(const std::string& code) { return {400, {}, R"({"__type":"x#)" + code + R"("})"}; }
 
   ManualClock clock_;
@@ -73,7 +74,7 @@ class DynamoDbTest : public ::testing::Test {
 };
 
 TEST_F(DynamoDbTest, Sends_a_signed_request) {
-  answers_ = {{200, {}, "{}"}};
+  answers_ = {Done()};
   const Result<DynamoDbReply> reply = Call();
   ASSERT_TRUE(reply.ok()) << reply.status().message();
   EXPECT_FALSE(reply->refused);
@@ -84,6 +85,17 @@ TEST_F(DynamoDbTest, Sends_a_signed_request) {
   EXPECT_EQ(asked_[0].headers[1].value, "DynamoDB_20120810.PutItem");
 }
 
+TEST_F(DynamoDbTest, Believes_the_success_of_DynamoDB_alone) {
+  answers_ = {{200, {{"X-Amz-Crc32", "1"}, {"X-Amzn-Requestid", "ABC"}}, "{}"}};
+  EXPECT_TRUE(Call().ok());
+  for (const char* header : {"Server", "x-amzn-RequestId", "x-amz-crc32"}) {
+    answers_ = {{200, {{header, "1"}, {"Content-Type", "application/x-amz-json-1.0"}}, "{}"}};
+    const Status status = Call().status();
+    EXPECT_TRUE(status.Is(StatusCode::kUnavailable)) << header;
+    EXPECT_NE(status.message().find("check the endpoint https://dynamodb.eu-west-1"), std::string::npos);
+  }
+}
+
 TEST_F(DynamoDbTest, A_condition_that_does_not_hold_is_an_answer) {
   answers_ = {Error("ConditionalCheckFailedException")};
   const Result<DynamoDbReply> reply = Call();
@@ -92,16 +104,16 @@ TEST_F(DynamoDbTest, A_condition_that_does_not_hold_is_an_answer) {
 }
 
 TEST_F(DynamoDbTest, Refused_credentials_are_replaced_once) {
-  answers_ = {Error("ExpiredTokenException"), {200, {}, "{}"}};
+  answers_ = {Error("ExpiredTokenException"), Done()};
   EXPECT_TRUE(Call(2).ok());
   ASSERT_EQ(asked_.size(), 2U);
   EXPECT_EQ(asked_[1].sign_with->credentials.access_key_id, "key2");
-  answers_ = {Error("ExpiredTokenException"), Error("ExpiredTokenException"), {200, {}, "{}"}};
+  answers_ = {Error("ExpiredTokenException"), Error("ExpiredTokenException"), Done()};
   EXPECT_TRUE(Call(9).status().Is(StatusCode::kCantOpen));
 }
 
 TEST_F(DynamoDbTest, Refused_credentials_that_are_all_there_are_not_sent_again) {
-  answers_ = {Error("UnrecognizedClientException"), {200, {}, "{}"}};
+  answers_ = {Error("UnrecognizedClientException"), Done()};
   const Status status = Call(1).status();
   EXPECT_TRUE(status.Is(StatusCode::kCantOpen));
   EXPECT_EQ(asked_.size(), 1U);
@@ -114,7 +126,7 @@ TEST_F(DynamoDbTest, A_wrong_clock_is_set_by_the_servers) {
   refused.body = R"({"__type":"x#InvalidSignatureException","message":"Signature expired: 1 is now earlier than 2"})";
   const int64_t servers_s = clock_.WallTime_ms() / 1000 + 3 * 3600;
   refused.headers = {{"Date", HttpDate(servers_s)}};
-  answers_ = {refused, {200, {}, "{}"}};
+  answers_ = {refused, Done()};
   const Result<DynamoDbReply> reply = Call();
   ASSERT_TRUE(reply.ok()) << reply.status().message();
   ASSERT_EQ(asked_.size(), 2U);

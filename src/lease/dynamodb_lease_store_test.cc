@@ -422,7 +422,7 @@ TEST_F(DynamoDbLeaseStoreTest, Any_text_in_the_place_of_the_queue_does_no_harm) 
 
 TEST_F(DynamoDbLeaseStoreTest, A_reply_that_cannot_be_understood_leaves_the_outcome_open) {
   for (const char* body : {"", "<html>", "[]", R"({"Attributes":7})"}) {
-    service_.answer = HttpResponse{200, {}, body};
+    service_.answer = HttpResponse{200, {{"x-amzn-RequestId", "0"}, {"x-amz-crc32", "0"}}, body};
     EXPECT_TRUE(a_.BeginAndTry().status().Is(StatusCode::kUnavailable)) << body;
     EXPECT_TRUE(a_.store->Renew(a_.record, kLimit).status().Is(StatusCode::kUnavailable));
     EXPECT_TRUE(a_.Release(clean_).Is(StatusCode::kUnavailable));

@@ -126,7 +126,7 @@ TEST_F(DynamoDbObserverTest, A_service_that_is_not_there_is_told_within_the_limi
   const Instant begun = clock_.Now();
   EXPECT_TRUE(observer_.Look(kId, kLimit).status().Is(StatusCode::kUnavailable));
   EXPECT_LE(clock_.Now() - begun, kLimit);
-  service_.answer = HttpResponse{200, {}, "{}"};
+  service_.answer = HttpResponse{200, {{"x-amzn-RequestId", "0"}, {"x-amz-crc32", "0"}}, "{}"};
   EXPECT_TRUE(observer_.Look(kId, kLimit).status().Is(StatusCode::kUnavailable));
 }
 

@@ -87,6 +87,19 @@ def test_something_else_at_the_endpoint(dynamodb_local_url, new_table, reply):
     assert f"that is no reply of DynamoDB's; check the endpoint {proxy.url}" in message
 
 
+def test_something_else_that_says_yes_to_everything(dynamodb_local_url, new_table):
+    """Such as the sign-in page of a network: what it says may be over soon, and until then the lease is not taken."""
+    table = new_table(dynamodb_local_url)
+    with Proxy(table.url, says(made(200, b"{}", more={}))) as proxy:
+        process = table.process(AWS_ENDPOINT_URL_DYNAMODB=proxy.url)
+        answer = process.acquire(0.5)
+        assert not answer["ok"] and answer["busy"], answer
+        assert f"check the endpoint {proxy.url}" in answer["message"]
+        assert proxy.calls > 1 and table.item() is None
+        proxy.heal()
+        assert process.acquire()["ok"]
+
+
 # --- as AWS does it: moto checks signatures and policies
 
 

@@ -17,6 +17,7 @@ import urllib.request
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -142,6 +143,11 @@ def moto(**changes: str):
     return _serving(port, sys.executable, "-m", "moto.server", "-p", port, **changes)
 
 
+def amazons(headers: Message) -> dict[str, str]:
+    """Those of a reply that tell DynamoDB's from others."""
+    return {name: value for name, value in headers.items() if name.lower().startswith("x-am")}
+
+
 class Counting(ThreadingHTTPServer):
     """Hands requests on to a service, and notes what it was asked to do."""
 
@@ -168,13 +174,15 @@ class _Forward(BaseHTTPRequestHandler):
             if self.server.refuses:
                 return self._answer(500, b"{}")
             with urllib.request.urlopen(request, timeout=HANG_S) as reply:
-                return self._answer(reply.status, reply.read())
+                return self._answer(reply.status, reply.read(), amazons(reply.headers))
         except urllib.error.HTTPError as error:
-            return self._answer(error.code, error.read())
+            return self._answer(error.code, error.read(), amazons(error.headers))
 
-    def _answer(self, status: int, body: bytes) -> None:
+    def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
         self.send_header("Content-Type", "application/x-amz-json-1.0")
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

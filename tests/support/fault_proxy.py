@@ -9,13 +9,16 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
+
+from support import dynamodb
 
 LATE_S = 0.3  # when a request is carried out that its sender has given up
 SLOW_S = 0.15
 MAX_LINE_BYTES = 65536
 HUGE_BYTES = 4 << 20
+AMAZONS = {"x-amzn-RequestId": "0", "x-amz-crc32": "0"}  # as if DynamoDB had said it
 
 
 class Gone(Exception):
@@ -34,7 +37,9 @@ class Exchange:
             upstream.sendall(self.request)
             reply = http.client.HTTPResponse(upstream)
             reply.begin()
-            return made(reply.status, reply.read(), reply.getheader("Content-Type", ""))
+            return made(
+                reply.status, reply.read(), reply.getheader("Content-Type", ""), dynamodb.amazons(reply.headers)
+            )
 
     def forward_later(self) -> None:
         self.proxy.start(lambda: (time.sleep(LATE_S), self.forward()))
@@ -56,9 +61,12 @@ class Exchange:
         raise Gone
 
 
-def made(status: int, body: bytes, kind: str = "application/x-amz-json-1.0") -> bytes:
-    head = f"HTTP/1.1 {status} Said\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+def made(
+    status: int, body: bytes, kind: str = "application/x-amz-json-1.0", more: Mapping[str, str] = AMAZONS
+) -> bytes:
+    headers = {"Content-Type": kind, "Content-Length": str(len(body)), **more}
+    lines = [f"HTTP/1.1 {status} Said", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
 def error(status: int, code: str, message: str = "said for a test") -> bytes:
@@ -135,6 +143,8 @@ FAULTS: dict[str, Fault] = {
     "unavailable": says(made(503, b"<html>no</html>", "text/html")),
     "not HTTP": lambda exchange: (exchange.answer(b"\x16\x03\x01 nothing of the kind\r\n\r\n"), exchange.close()),
     "short": lambda exchange: (exchange.answer(made(200, b"{}" * 50)[:-40]), exchange.close()),
+    "says {}, not as DynamoDB": says(made(200, b"{}", more={})),
+    "done, says {}, not as DynamoDB": does_and_says(made(200, b"{}", more={})),
     **{f"says {name}": says(made(200, body)) for name, body in NOT_UNDERSTOOD.items()},
     **{f"done, says {name}": does_and_says(made(200, body)) for name, body in NOT_UNDERSTOOD.items()},
 }
