@@ -28,7 +28,8 @@ std::shared_ptr<AwsAccess> NewAwsAccess(FileSystem& files, Clock& clock) {
     EFS_ASSIGN_OR_RETURN(parts.config, LoadAwsConfig({}, ProcessVariables(), files));
     parts.http = NewCurlHttpClient(parts.config.ca_bundle);
     parts.credentials = NewDefaultCredentials(
-        {ProcessVariables(), &files, parts.http.get(), &clock, parts.config.sts_url}, NewProgramCredentials());
+        {ProcessVariables(), &files, parts.http.get(), &clock, parts.config.sts_url, parts.config.sts_host_origin},
+        NewProgramCredentials());
     return parts;
   });
 }

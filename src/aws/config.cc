@@ -52,13 +52,13 @@ class Settings {
   const Profile profile_;
 };
 
-Result<std::string> FindRegion(const AwsSettings& given, const Settings& settings) {
+Result<Setting> FindRegion(const AwsSettings& given, const Settings& settings) {
   const std::array<Setting, 4> places = {Setting{given.region, "the program's settings"},
                                          settings.Variable("AWS_REGION"), settings.Variable("AWS_DEFAULT_REGION"),
                                          settings.InProfile("region")};
   for (const Setting& place : places) {
     if (place.value.empty()) continue;
-    if (IsRegion(place.value)) return place.value;
+    if (IsRegion(place.value)) return place;
     return Status::Invalid("the AWS region in " + place.origin + " cannot be one: it must be as in eu-west-1");
   }
   return Status::Invalid("no AWS region: set AWS_REGION, or region in the profile '" + settings.profile().name +
@@ -79,14 +79,20 @@ Setting ConfiguredEndpoint(const std::string& service, const Settings& settings)
   return {};
 }
 
-Result<std::string> FindEndpoint(const std::string& service, const std::string& region, const Settings& settings,
-                                 const std::string& given) {
+struct Endpoint {
+  std::string url;
+  std::string host_origin;
+};
+
+Result<Endpoint> FindEndpoint(const std::string& service, const Setting& region, const Settings& settings,
+                              const std::string& given) {
   const Setting endpoint =
       given.empty() ? ConfiguredEndpoint(service, settings) : Setting{given, "the program's settings"};
   if (endpoint.value.empty()) {
-    return EndpointUrl(service, region,
-                       {.fips = settings.IsTrue("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"),
-                        .dual_stack = settings.IsTrue("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint")});
+    const EndpointKind kind = {.fips = settings.IsTrue("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"),
+                               .dual_stack = settings.IsTrue("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint")};
+    return Endpoint{EndpointUrl(service, region.value, kind),
+                    "the region " + region.value + " (" + region.origin + ")"};
   }
   // Not with the value: a password may be in it.
   const std::optional<Url> url = ParseUrl(endpoint.value);
@@ -94,7 +100,7 @@ Result<std::string> FindEndpoint(const std::string& service, const std::string& 
     return Status::Invalid("the endpoint for " + service + " in " + endpoint.origin +
                            " cannot be used: it must be as in http://localhost:8000");
   }
-  return url->scheme + "://" + url->host_and_port() + "/";
+  return Endpoint{url->scheme + "://" + url->host_and_port() + "/", ""};
 }
 
 }  // namespace
@@ -104,9 +110,14 @@ Result<AwsConfig> LoadAwsConfig(const AwsSettings& given, const Variables& varia
   EFS_ASSIGN_OR_RETURN(Profile profile, LoadProfile(variables, files));
   const Settings settings(variables, std::move(profile));
   AwsConfig config;
-  EFS_ASSIGN_OR_RETURN(config.region, FindRegion(given, settings));
-  EFS_ASSIGN_OR_RETURN(config.dynamodb_url, FindEndpoint("dynamodb", config.region, settings, given.dynamodb_url));
-  EFS_ASSIGN_OR_RETURN(config.sts_url, FindEndpoint("sts", config.region, settings, ""));
+  EFS_ASSIGN_OR_RETURN(const Setting region, FindRegion(given, settings));
+  EFS_ASSIGN_OR_RETURN(Endpoint dynamodb, FindEndpoint("dynamodb", region, settings, given.dynamodb_url));
+  EFS_ASSIGN_OR_RETURN(Endpoint sts, FindEndpoint("sts", region, settings, ""));
+  config.region = region.value;
+  config.dynamodb_url = std::move(dynamodb.url);
+  config.dynamodb_host_origin = std::move(dynamodb.host_origin);
+  config.sts_url = std::move(sts.url);
+  config.sts_host_origin = std::move(sts.host_origin);
   config.ca_bundle = settings.Either("AWS_CA_BUNDLE", "ca_bundle").value;
   return config;
 }

@@ -13,7 +13,10 @@ namespace sqlite_efs {
 struct AwsConfig {
   std::string region;  // "eu-west-1": allowed in a host name, checked
   std::string
-      dynamodb_url;       // "https://dynamodb.eu-west-1.amazonaws.com/", or what was configured instead; ends with "/"
+      dynamodb_url;  // "https://dynamodb.eu-west-1.amazonaws.com/", or what was configured instead; ends with "/"
+  // As of HttpRequest: the region and where it was set; empty for what was configured instead.
+  std::string dynamodb_host_origin;
+  std::string sts_host_origin;
   std::string sts_url;    // the same of the service that gives credentials for a web identity
   std::string ca_bundle;  // for NewCurlHttpClient(); empty: the system's
 };

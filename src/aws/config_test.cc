@@ -135,6 +135,15 @@ TEST_F(ConfigTest, Endpoint_of_the_environment_then_the_profile) {
   EXPECT_EQ(Load({.region = "", .dynamodb_url = "https://[::1]"})->dynamodb_url, "https://[::1]/");
 }
 
+TEST_F(ConfigTest, It_is_told_what_a_host_was_made_from) {
+  WriteConfig("[default]\nregion = eu-west-1\n");
+  EXPECT_EQ(Load()->dynamodb_host_origin, "the region eu-west-1 (region in the AWS profile 'default')");
+  variables_.values["AWS_REGION"] = "eu-west-2";
+  variables_.values["AWS_ENDPOINT_URL_DYNAMODB"] = "http://localhost:8000";
+  EXPECT_EQ(Load()->dynamodb_host_origin, "");
+  EXPECT_EQ(Load()->sts_host_origin, "the region eu-west-2 (AWS_REGION)");
+}
+
 TEST_F(ConfigTest, An_endpoint_that_is_no_URL_of_a_host_alone_is_refused) {
   variables_.values["AWS_REGION"] = "eu-west-1";
   for (const char* url : {"localhost:8000", "ftp://localhost", "http://", "http://a/path", "http://a/?q",

@@ -17,7 +17,8 @@ struct CredentialsWorld {
   FileSystem* files = nullptr;
   HttpClient* http = nullptr;
   Clock* clock = nullptr;
-  std::string sts_url;  // AwsConfig::sts_url
+  std::string sts_url;               // of AwsConfig
+  std::string sts_host_origin = {};  // of AwsConfig
 };
 
 // One place where credentials may be found. Called by one thread at a time.

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "aws/curl_http_client.h"
+#include "aws/host_name.h"
 #include "aws/libcurl.h"
 #include "aws/url.h"
 
@@ -73,8 +74,8 @@ curl_socket_t OnSocket(void* /*user*/, curlsocktype /*purpose*/, curl_sockaddr* 
   return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-// Checks what libcurl would take its own way; returns host and port, for messages.
-Result<std::string> CheckUrl(const HttpRequest& request) {
+// Checks what libcurl would take its own way.
+Result<Url> CheckUrl(const HttpRequest& request) {
   const std::optional<Url> url = ParseUrl(request.url);
   if (!url)
     return Status::Invalid(
@@ -85,7 +86,7 @@ Result<std::string> CheckUrl(const HttpRequest& request) {
   if (request.sign_with && (url->path != "/" || url->has_more)) {
     return Status::Invalid("the URL of " + url->host_and_port() + " must have no path, no query and no user");
   }
-  return url->host_and_port();
+  return *url;
 }
 
 bool IsHeader(const HttpHeader& header) {
@@ -171,6 +172,15 @@ Status Explain(CURLcode code, const std::string& host, const char* detail, bool 
   return {IsPermanent(code) ? StatusCode::kInvalid : StatusCode::kUnavailable, std::move(message)};
 }
 
+// A name that was made from a region and does not exist is a misspelt region, which no patience mends; a name service
+// that is down for a moment says something else. libcurl does not tell the two apart.
+Status ExplainMissingHost(const Status& failure, const HttpRequest& request, const std::string& host, Duration limit) {
+  if (request.host_origin.empty() || !IsNoHost(host, limit)) return failure;
+  return Status::Invalid(
+      host + ": Could not resolve host: the name service knows none of this name, which was made from " +
+      request.host_origin + "; correct that, or, if it is right, have this network's name service know AWS's names");
+}
+
 HttpResponse TakeReply(CURL* handle, Arrival&& arrival) {
   HttpResponse response;
   long status = 0;
@@ -190,7 +200,9 @@ HttpResponse TakeReply(CURL* handle, Arrival&& arrival) {
 
 Result<HttpResponse> Transfer(CURL* handle, const HttpRequest& request, const Certificates& certificates,
                               Signer& signer, Duration limit) {
-  EFS_ASSIGN_OR_RETURN(const std::string host, CheckUrl(request));
+  const Instant begun = SystemClock().Now();
+  EFS_ASSIGN_OR_RETURN(const Url url, CheckUrl(request));
+  const std::string host = url.host_and_port();
   if (limit <= Duration::zero()) return Status(StatusCode::kUnavailable, host + ": no time left to send a request");
   if (request.body.size() > kMaxRequestBytes) return Status::Invalid(host + ": a request that is too long to send");
   EFS_ASSIGN_OR_RETURN(curl_slist* const headers, MakeHeaders(request, host, signer));
@@ -212,6 +224,9 @@ Result<HttpResponse> Transfer(CURL* handle, const HttpRequest& request, const Ce
   if (code == CURLE_OK && !arrival.head_complete) code = CURLE_GOT_NOTHING;
   Result<HttpResponse> result = code == CURLE_OK ? Result<HttpResponse>(TakeReply(handle, std::move(arrival)))
                                                  : Explain(code, host, detail.data(), arrival.too_long);
+  if (code == CURLE_COULDNT_RESOLVE_HOST) {
+    result = ExplainMissingHost(result.status(), request, url.host, limit - (SystemClock().Now() - begun));
+  }
   Curl().easy_reset(handle);  // it must not point to what ends here
   return result;
 }

@@ -22,6 +22,7 @@ HttpRequest Request(const AwsConfig& config, const Credentials& credentials, int
   request.url = config.dynamodb_url;
   request.headers = {{"Content-Type", "application/x-amz-json-1.0"}, {"X-Amz-Target", "DynamoDB_20120810." + action}};
   request.body = body;
+  request.host_origin = config.dynamodb_host_origin;
   request.sign_with = Signature{credentials, config.region, "dynamodb", now_s};
   return request;
 }

@@ -26,6 +26,9 @@ struct HttpRequest {
   // "X-Amz-Date" and, with a session token, "X-Amz-Security-Token", which must not be among the headers above. The
   // URL's path must be "/".
   std::optional<Signature> sign_with{};
+  // What the URL's host name was made from, and where that is set: "the region eu-west-1 (AWS_REGION)". If the name
+  // service then answers that there is no such host, that is kInvalid.
+  std::string host_origin{};
   // Never through a proxy of the environment: for addresses of the machine's own, whose answers are secrets.
   bool without_proxy = false;
 };
@@ -49,8 +52,8 @@ class HttpClient {
   //   kUnavailable  no complete reply: the request may or may not have been carried out, and another try may succeed
   //                 (time is up, no connection, reset, unknown host name, a reply that is no HTTP or too long);
   //   kInvalid      the request was not carried out, and will not be before something is set right (the server's
-  //                 certificate is not trusted, the CA bundle cannot be read, the URL or a header is malformed, or the
-  //                 client was made before fork()).
+  //                 certificate is not trusted, the CA bundle cannot be read, the URL or a header is malformed, the
+  //                 host was made from a setting and does not exist, or the client was made before fork()).
   // The message names the URL's host and the remedy, never a header, the body or a credential.
   //
   // A request may be carried out twice: if a kept connection turns out to have been closed by the server, it is sent

@@ -72,7 +72,8 @@ class WebIdentityCredentials : public CredentialsSource {
                               .url = world_.sts_url,
                               .headers = {{"Content-Type", "application/x-www-form-urlencoded"}},
                               .body = "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=" + Encode(role) +
-                                      "&RoleSessionName=" + Encode(session) + "&WebIdentityToken=" + Encode(token)};
+                                      "&RoleSessionName=" + Encode(session) + "&WebIdentityToken=" + Encode(token),
+                              .host_origin = world_.sts_host_origin};
     EFS_ASSIGN_OR_RETURN(const HttpResponse response, world_.http->Send(request, limit));
     if (response.status != 200) return ExplainRefusal(response);
     Result<Credentials> credentials = ParseStsReply(response.body);

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
 import urllib.request
 from contextlib import ExitStack
+from pathlib import Path
 
 import boto3
 import pytest
-from support import dynamodb
+from support import dynamodb, steps
 from support.fault_proxy import Proxy, error, made, says
 
 
@@ -40,6 +42,45 @@ def test_no_credentials(table):
 @pytest.mark.parametrize("region", ["", "eu west 1", "eu-west-1.example.com/"])
 def test_no_region_or_none_that_can_be(table, region):
     assert "region" in complaint(table.process(AWS_REGION=region), requests=0)
+
+
+def name_service(answer, region="xx-nowhere-1", endpoint=""):
+    """The environment of a process whose region is that, and whose name service says `answer` of AWS's names."""
+    library = steps.library(Path(steps.__file__).with_name("name_service.cc"))
+    return {
+        "LD_PRELOAD": str(library),
+        "EFS_TEST_NAME_SERVICE": str(int(answer)),
+        "AWS_REGION": region,
+        "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
+    }
+
+
+WEB_IDENTITY = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_ROLE_ARN": "arn:aws:iam::1:role/r"}
+
+
+@pytest.mark.parametrize(("service", "changes"), [("dynamodb", {}), ("sts", WEB_IDENTITY)])
+def test_a_region_that_does_not_exist(moto_url, new_table, tmp_path, service, changes):
+    (tmp_path / "token").write_text("token")
+    process = new_table(moto_url).process(
+        **name_service(socket.EAI_NONAME), **changes, AWS_WEB_IDENTITY_TOKEN_FILE=str(tmp_path / "token")
+    )
+    message = complaint(process)
+    assert f"{service}.xx-nowhere-1.amazonaws.com: Could not resolve host" in message
+    assert "the region xx-nowhere-1 (AWS_REGION)" in message
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        name_service(socket.EAI_AGAIN),  # as when the network is down: the region may well be right
+        name_service(socket.EAI_NONAME, endpoint="http://elsewhere.amazonaws.com"),
+    ],
+    ids=["no answer", "an endpoint that was given"],
+)
+def test_a_host_that_may_be_there_later_is_waited_for(moto_url, new_table, environment):
+    answer = new_table(moto_url).process(**environment).acquire(0.5)
+    assert not answer["ok"] and answer["busy"], answer
+    assert answer["requests"] > 1 and "amazonaws.com: Could not resolve host" in answer["message"]
 
 
 def test_no_server(table):
