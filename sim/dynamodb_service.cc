@@ -68,6 +68,10 @@ class ServiceStore final : public LeaseStore {
     *purpose_ = {Op::kRelease, mine.lock_id};
     return store_.Release(mine, clean, limit);
   }
+  Status Discard(const LeaseRecord& mine, Duration limit) override {
+    *purpose_ = {Op::kRelease, mine.lock_id};
+    return store_.Discard(mine, limit);
+  }
 
  private:
   const std::shared_ptr<Purpose> purpose_ = std::make_shared<Purpose>();

@@ -234,4 +234,9 @@ Status DynamoDbLeaseStore::Release(const LeaseRecord& mine, const std::optional<
   return {StatusCode::kUnavailable, "the lease in " + name() + " cannot be given back: its queue keeps changing"};
 }
 
+Status DynamoDbLeaseStore::Discard(const LeaseRecord& mine, Duration limit) {
+  held_ = false;
+  return Release(mine, std::nullopt, limit);
+}
+
 }  // namespace sqlite_efs

@@ -27,6 +27,7 @@ class DynamoDbLeaseStore final : public LeaseStore {
   Result<bool> Renew(const LeaseRecord& renewed, Duration limit) override;
   void StopWaiting() override;
   Status Release(const LeaseRecord& mine, const std::optional<CleanRelease>& clean, Duration limit) override;
+  Status Discard(const LeaseRecord& mine, Duration limit) override;
 
  private:
   // Take the lease from the item as it was seen; take it if it is free, whatever it then is; put our ticket into the

@@ -259,6 +259,14 @@ Result<bool> Lease::RenewLocked() {
 // --- giving it back
 
 Status Lease::Release(const std::optional<CleanRelease>& clean) {
+  return End([&] { return store_->Release(record_, clean, kReleaseRequest); });
+}
+
+Status Lease::Discard() {
+  return End([&] { return store_->Discard(record_, kReleaseRequest); });
+}
+
+Status Lease::End(const std::function<Status()>& send) {
   if (!active()) return {};
   if (heartbeat_) heartbeat_->Cancel();
   bool refused = false;
@@ -268,15 +276,15 @@ Status Lease::Release(const std::optional<CleanRelease>& clean) {
     phase_ = Phase::kNone;
     memory_->Over(record_.lock_id);
   }
-  return refused ? Status() : SendRelease(clean);
+  return refused ? Status() : Send(send);
 }
 
-Status Lease::SendRelease(const std::optional<CleanRelease>& clean) {
+Status Lease::Send(const std::function<Status()>& send) {
   for (int i = 1;; i++) {
     Status status;
     {
       const std::lock_guard lock(mutex_);
-      status = store_->Release(record_, clean, kReleaseRequest);
+      status = send();
     }
     if (!status.Is(StatusCode::kUnavailable) || i == kReleaseAttempts) return status;
     clock_.Sleep(kReleasePause);

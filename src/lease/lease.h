@@ -2,6 +2,7 @@
 #define SQLITE_EFS_LEASE_LEASE_H_
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -52,6 +53,8 @@ class Lease {
   // Gives the lease back, also one that was lost; with `clean`, the next holder may join that segment. Returns within
   // 2 s; the tenure is over whatever is returned. Nothing happens when there is none.
   Status Release(const std::optional<CleanRelease>& clean);
+  // The same, and forgets the lease: its database does not come into being.
+  Status Discard();
 
   // Any thread: whether there is a tenure that was neither given back nor lost, be it to another holder or, as far as
   // is known, by time.
@@ -65,6 +68,7 @@ class Lease {
   // Any thread.
   std::string store_name() const { return store_->name(); }
   std::string release_name() const { return store_->release_name(); }
+  bool expires() const { return store_->expires(); }
   std::atomic<uint64_t> renewals{0};
   std::atomic<uint64_t> losses{0};
 
@@ -91,7 +95,8 @@ class Lease {
   Status GiveUp(const Attempts& attempts, const Status& status);
   Status Locked(const Attempts& attempts) const;
   std::optional<CleanRelease> ReleaseIn(const std::optional<LeaseRecord>& record) const;
-  Status SendRelease(const std::optional<CleanRelease>& clean);
+  Status End(const std::function<Status()>& send);
+  Status Send(const std::function<Status()>& send);
   Result<bool> RenewLocked();
   void Beat();
   void SetHeartbeat(Instant due);

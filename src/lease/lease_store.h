@@ -66,6 +66,9 @@ class LeaseStore {
   // and that is no error. With `clean`, the record says so to the next holder. From the call on the tenure is over,
   // whatever is returned.
   virtual Status Release(const LeaseRecord& mine, const std::optional<CleanRelease>& clean, Duration limit) = 0;
+
+  // The same, of a database that does not come into being: nobody needs its record.
+  virtual Status Discard(const LeaseRecord& mine, Duration limit) { return Release(mine, std::nullopt, limit); }
 };
 
 }  // namespace sqlite_efs

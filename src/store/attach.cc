@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "base/uuid.h"
 #include "lease/embedded_lease_store.h"
 #include "lease/lease_text.h"
 #include "store/base_file.h"
@@ -35,34 +34,34 @@ Status WriteFirstLease(FileSystem& files, const Layout& layout, const std::strin
 
 }  // namespace
 
-Status CreateLogDirectory(FileSystem& files, const Layout& layout, uint32_t page_size, const BeforeGoingLive& before) {
+Status CreateLogDirectory(FileSystem& files, const Layout& layout, uint32_t page_size, const BeforeGoingLive& before,
+                          const std::string& id) {
   RemoveScratch(files, layout);
   EFS_ASSIGN_OR_RETURN(const FileAttributes base, files.Stat(layout.base()));
   const uint32_t mode = SegmentMode(base.mode);
   Scratch scratch(files, layout);
   EFS_RETURN_IF_ERROR(scratch.Make(DirectoryMode(base.mode)));
   const Layout& prepared = scratch.layout();
-  const std::string id = NewUuid();
   EFS_RETURN_IF_ERROR(WriteNewFile(files, prepared.id(), id + "\n", (base.mode & 0444) | 0400));
   EFS_ASSIGN_OR_RETURN(const WalHeader segment, WriteNewSegment(files, prepared.segment(kFirstSegment), page_size, {0},
                                                                 Successor::kWriters, mode));
   EFS_RETURN_IF_ERROR(WriteFirstLease(files, prepared, id, segment, mode));
-  if (before) EFS_RETURN_IF_ERROR(before(prepared, id));
+  if (before) EFS_RETURN_IF_ERROR(before(prepared));
   return scratch.MoveIntoPlace();
 }
 
 Result<FileAttributes> CreateDatabase(FileSystem& files, File& base, const Layout& layout, uint32_t page_size,
-                                      const BeforeGoingLive& before) {
+                                      const BeforeGoingLive& before, const std::string& id) {
   FileAttributes written;
   // The last thing before the rename: the server refuses it when the lock was lost while the rest was prepared.
-  const auto write_page = [&](const Layout& prepared, const std::string& id) -> Status {
-    if (before) EFS_RETURN_IF_ERROR(before(prepared, id));
+  const auto write_page = [&](const Layout& prepared) -> Status {
+    if (before) EFS_RETURN_IF_ERROR(before(prepared));
     EFS_RETURN_IF_ERROR(base.WriteAt(0, EmptyDatabasePage(page_size)));
     EFS_RETURN_IF_ERROR(base.Sync());
     EFS_ASSIGN_OR_RETURN(written, base.Look());
     return {};
   };
-  EFS_RETURN_IF_ERROR(CreateLogDirectory(files, layout, page_size, write_page));
+  EFS_RETURN_IF_ERROR(CreateLogDirectory(files, layout, page_size, write_page, id));
   return written;
 }
 

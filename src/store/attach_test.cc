@@ -173,12 +173,11 @@ TEST_F(AttachTest, A_wal_file_in_the_place_of_the_directory_is_left_alone) {
 TEST_F(AttachTest, A_refusal_before_it_goes_live_leaves_it_ordinary) {
   MakeOrdinary();
   std::string prepared;
-  const Status status =
-      CreateLogDirectory(PosixFileSystem(), layout_, kPageSize, [&](const Layout& preparation, const std::string&) {
-        prepared = preparation.directory();
-        EXPECT_EQ(::access(preparation.lease().c_str(), F_OK), 0) << "it is complete by then";
-        return Status::Busy("not now");
-      });
+  const Status status = CreateLogDirectory(PosixFileSystem(), layout_, kPageSize, [&](const Layout& preparation) {
+    prepared = preparation.directory();
+    EXPECT_EQ(::access(preparation.lease().c_str(), F_OK), 0) << "it is complete by then";
+    return Status::Busy("not now");
+  });
   EXPECT_TRUE(status.Is(StatusCode::kBusy));
   EXPECT_NE(prepared, layout_.directory());
   EXPECT_EQ(directory_.Names(), std::vector<std::string>{"db"});

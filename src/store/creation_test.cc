@@ -71,5 +71,20 @@ TEST_F(CreationTest, Does_not_believe_that_a_file_is_empty_which_others_have_fil
   EXPECT_TRUE(status.Is(StatusCode::kConflict)) << status.message();
 }
 
+// A creator writes the first page just before it makes the database live.
+TEST_F(CreationTest, A_creator_that_does_not_finish_is_waited_for_up_to_the_timeout) {
+  const auto database = Database::Open(SystemEnvironment(), layout_.base(), {});
+  ASSERT_TRUE(database.ok());
+  WriteWholeFile(layout_.base(), std::string(kPageSize, 'p'));
+  for (const Duration timeout : {Duration::zero(), Duration(std::chrono::milliseconds(200))}) {
+    const Instant begun = SystemClock().Now();
+    const Status status = (*database)->TakeSnapshot(timeout).status();
+    EXPECT_GE(SystemClock().Now() - begun, timeout);
+    EXPECT_LT(SystemClock().Now() - begun, timeout + std::chrono::seconds(2));
+    EXPECT_TRUE(status.Is(StatusCode::kBusy)) << status.message();
+    EXPECT_NE(status.message().find("another program has begun to create " + layout_.base()), std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace sqlite_efs

@@ -10,7 +10,6 @@ namespace {
 
 // How long a connection's place is kept after kConflict: SQLite's busy handler sleeps at most 0.1 s between attempts.
 constexpr Duration kConflictGrace = std::chrono::milliseconds(120);
-constexpr Duration kCreationTimeout = std::chrono::seconds(5);
 constexpr Duration kCreationPoll = std::chrono::milliseconds(2);
 constexpr int kMaxOpenAttempts = 5;
 // Frames of a full segment where merging is left to a checkpoint.
@@ -42,7 +41,8 @@ Status CheckSameLease(const Database& open, const StoreOptions& options) {
 Writer::~Writer() {
   if (transaction_) database_.frames_written += transaction_->frames_written();
   transaction_.reset();
-  creation_lock_.reset();
+  creation_.lock.reset();
+  if (creation_.lease) (void)creation_.lease->Discard();
   database_.EndWrite();
   if (committed_ && database_.autocheckpoint_frames != 0) from_.live_->merger().MergeWhatIsDue();
 }
@@ -51,7 +51,7 @@ Status Writer::WritePage(PageNumber page, Bytes content) {
   if (!transaction_) {
     assert(from_.is_new());
     EFS_ASSIGN_OR_RETURN(const std::shared_ptr<LiveDatabase> live,
-                         database_.Create(*creation_lock_, static_cast<uint32_t>(content.size())));
+                         database_.Create(creation_, static_cast<uint32_t>(content.size())));
     transaction_ = std::make_unique<WriteTransaction>(database_.environment_, *live, live->log().newest());
     from_.live_ = live;
   }
@@ -76,9 +76,9 @@ Status Writer::Commit(uint32_t page_count, Snapshot* snapshot) {
 // --- Database
 
 Result<std::shared_ptr<Database>> Database::Open(const Environment& environment, const std::string& path,
-                                                 const StoreOptions& options) {
+                                                 const StoreOptions& options, Duration timeout) {
   std::shared_ptr<Database> database(new Database(environment, path, options));
-  EFS_ASSIGN_OR_RETURN(const Snapshot snapshot, database->TakeSnapshot());
+  EFS_ASSIGN_OR_RETURN(const Snapshot snapshot, database->TakeSnapshot(timeout));
   (void)snapshot;
   return database;
 }
@@ -100,8 +100,9 @@ std::shared_ptr<LiveDatabase> Database::live() const {
 }
 
 // The open parts of the database; null if there is none yet.
-Result<std::shared_ptr<LiveDatabase>> Database::OpenLive() {
+Result<std::shared_ptr<LiveDatabase>> Database::OpenLive(Duration timeout) {
   if (std::shared_ptr<LiveDatabase> open = live()) return open;
+  const Instant deadline = environment_.clock.Now() + timeout;
   const std::lock_guard opening(opening_mutex_);
   if (std::shared_ptr<LiveDatabase> open = live()) return open;
   if (!IsLive(environment_.files, path())) {
@@ -109,7 +110,7 @@ Result<std::shared_ptr<LiveDatabase>> Database::OpenLive() {
     EFS_ASSIGN_OR_RETURN(const FileAttributes base, file->Look());
     if (base.size == 0 && !was_live_) return std::shared_ptr<LiveDatabase>();
     if (was_live_) return Status::CantOpen(path() + " is not live any more: it was detached; open it anew");
-    EFS_RETURN_IF_ERROR(WaitForCreator());
+    EFS_RETURN_IF_ERROR(WaitForCreator(deadline));
   }
   EFS_ASSIGN_OR_RETURN(std::shared_ptr<LiveDatabase> opened, LiveDatabase::Open(environment_, layout_, options_));
   const std::lock_guard lock(mutex_);
@@ -119,20 +120,21 @@ Result<std::shared_ptr<LiveDatabase>> Database::OpenLive() {
 }
 
 // The file was empty, and has its first page now: whoever creates the database is about to make it live.
-Status Database::WaitForCreator() const {
-  const Instant deadline = environment_.clock.Now() + kCreationTimeout;
+Status Database::WaitForCreator(Instant deadline) const {
   while (!IsLive(environment_.files, path())) {
     if (environment_.clock.Now() >= deadline) {
-      return Status::CantOpen(path() + " was created, but not made live; close it and open it anew");
+      return Status::Busy("database is locked: another program has begun to create " + path() +
+                          " and has not made it live within the timeout; try again, or raise timeout, or, if that "
+                          "program has died, close the database and open it anew");
     }
     environment_.clock.Sleep(kCreationPoll);
   }
   return {};
 }
 
-Result<Snapshot> Database::TrySnapshot() {
+Result<Snapshot> Database::TrySnapshot(Duration timeout) {
   Snapshot snapshot;
-  EFS_ASSIGN_OR_RETURN(snapshot.live_, OpenLive());
+  EFS_ASSIGN_OR_RETURN(snapshot.live_, OpenLive(timeout));
   if (snapshot.is_new()) return snapshot;
   Result<LogPosition> newest = snapshot.live_->log().Refresh();
   if (!newest.ok()) {
@@ -149,19 +151,19 @@ Result<Snapshot> Database::TrySnapshot() {
   return snapshot;
 }
 
-Result<Snapshot> Database::LastSnapshot() {
+Result<Snapshot> Database::LastSnapshot(Duration timeout) {
   Snapshot snapshot;
   snapshot.live_ = live();
-  if (snapshot.is_new()) return TakeSnapshot();
+  if (snapshot.is_new()) return TakeSnapshot(timeout);
   snapshot.position_ = snapshot.live_->log().newest();
   snapshot.page_count_ = snapshot.position_.page_count;
   return snapshot;
 }
 
-Result<Snapshot> Database::TakeSnapshot() {
+Result<Snapshot> Database::TakeSnapshot(Duration timeout) {
   // Segments may be removed between the listing and the opening of one; then a new listing tells what there is.
   for (int i = 1;; i++) {
-    Result<Snapshot> snapshot = TrySnapshot();
+    Result<Snapshot> snapshot = TrySnapshot(timeout);
     if (!HasMoved(snapshot.status()) || i == kMaxOpenAttempts) return snapshot;
     (void)LookUpAnew(environment_.files, path());
   }
@@ -189,12 +191,12 @@ Result<std::unique_ptr<Writer>> Database::BeginWrite(const Snapshot& from, Owner
 
 // The caller has the writer's place, and keeps it whatever is returned.
 Result<std::unique_ptr<Writer>> Database::BeginInPlace(const Snapshot& from, Instant deadline) {
-  EFS_ASSIGN_OR_RETURN(const std::shared_ptr<LiveDatabase> live, OpenLive());
+  EFS_ASSIGN_OR_RETURN(const std::shared_ptr<LiveDatabase> live, OpenLive(deadline - environment_.clock.Now()));
   if (live != from.live_) return Superseded(path());
   if (!live) {
-    EFS_ASSIGN_OR_RETURN(std::unique_ptr<File> lock, LockCreation(deadline));
+    EFS_ASSIGN_OR_RETURN(Creation creation, BeginCreation(deadline));
     std::unique_ptr<Writer> writer(new Writer(*this, from));
-    writer->creation_lock_ = std::move(lock);
+    writer->creation_ = std::move(creation);
     return writer;
   }
   Result<LogPosition> newest = BeginTenure(*live, deadline);
@@ -225,6 +227,17 @@ Result<LogPosition> Database::BeginTenure(LiveDatabase& live, Instant deadline) 
   return newest;
 }
 
+// What has to be waited for is waited for now: in the middle of a commit SQLite takes it for a fault of the disk.
+Result<Creation> Database::BeginCreation(Instant deadline) {
+  Creation creation;
+  EFS_ASSIGN_OR_RETURN(creation.lock, LockCreation(deadline));
+  std::unique_ptr<Lease> lease = NewLease(environment_, options_.lease, layout_, layout_, 0, creation.id);
+  if (!lease->expires()) return creation;
+  EFS_RETURN_IF_ERROR(lease->Acquire(deadline).status());
+  creation.lease = std::move(lease);
+  return creation;
+}
+
 // Locks the empty file against everybody else who would make a database of it, stock SQLite included.
 Result<std::unique_ptr<File>> Database::LockCreation(Instant deadline) {
   EFS_ASSIGN_OR_RETURN(std::unique_ptr<File> file, environment_.files.Open(path(), OpenMode::kReadWrite));
@@ -232,7 +245,8 @@ Result<std::unique_ptr<File>> Database::LockCreation(Instant deadline) {
     EFS_ASSIGN_OR_RETURN(const bool locked, file->TryLock(kSqliteLockOffset, kSqliteLockLength));
     if (locked) break;
     if (environment_.clock.Now() >= deadline) {
-      return Status::Busy("database is locked: somebody else is creating " + path());
+      return Status::Busy("database is locked: another program is creating " + path() +
+                          " and was not done within the timeout; try again, or raise timeout");
     }
     environment_.clock.Sleep(kCreationPoll);
   }
@@ -242,21 +256,23 @@ Result<std::unique_ptr<File>> Database::LockCreation(Instant deadline) {
 }
 
 // Makes the empty file an empty live database, of which this process is the first writer.
-Result<std::shared_ptr<LiveDatabase>> Database::Create(File& base, uint32_t page_size) {
+Result<std::shared_ptr<LiveDatabase>> Database::Create(Creation& creation, uint32_t page_size) {
   if (!IsPageSize(page_size)) return Status::Invalid(path() + ": a page size of " + std::to_string(page_size));
-  std::unique_ptr<Lease> lease;
-  const auto take_lease = [&](const Layout& prepared, const std::string& id) -> Status {
+  std::unique_ptr<Lease> embedded;  // a file of the log directory, which nobody else knows of yet
+  std::unique_ptr<Lease>& lease = creation.lease ? creation.lease : embedded;
+  const auto take_lease = [&](const Layout& prepared) -> Status {
+    if (lease) return {};
     EFS_ASSIGN_OR_RETURN(const FileAttributes file, environment_.files.Stat(prepared.lease()));
-    lease = NewLease(environment_, options_.lease, layout_, prepared, file.mode, id);
-    return lease->Acquire(environment_.clock.Now() + kCreationTimeout).status();
+    lease = NewLease(environment_, options_.lease, layout_, prepared, file.mode, creation.id);
+    return lease->Acquire(environment_.clock.Now()).status();
   };
   EFS_ASSIGN_OR_RETURN(const FileAttributes written,
-                       CreateDatabase(environment_.files, base, layout_, page_size, take_lease));
+                       CreateDatabase(environment_.files, *creation.lock, layout_, page_size, take_lease, creation.id));
   EFS_ASSIGN_OR_RETURN(std::shared_ptr<LiveDatabase> live,
                        LiveDatabase::Open(environment_, layout_, options_, std::move(lease)));
   EFS_RETURN_IF_ERROR(live->AdoptFirstSegment());
   // Stopped before the rename, and the lock lost: others may have filled the file, and made it ordinary again.
-  EFS_ASSIGN_OR_RETURN(const FileAttributes found, base.Look());
+  EFS_ASSIGN_OR_RETURN(const FileAttributes found, creation.lock->Look());
   if (found != written) return Superseded(path());
   const std::lock_guard lock(mutex_);
   live_ = live;
@@ -268,7 +284,7 @@ Result<CheckpointReport> Database::Checkpoint(Owner owner, Duration timeout, con
   const Instant deadline = environment_.clock.Now() + timeout;
   // While it waits for the lease, others may merge more than it has followed.
   for (int i = 1;; i++) {
-    EFS_RETURN_IF_ERROR(TakeSnapshot().status());
+    EFS_RETURN_IF_ERROR(TakeSnapshot(deadline - environment_.clock.Now()).status());
     const Status sealed = SealAll(owner, deadline - environment_.clock.Now());
     if (sealed.ok()) break;
     if (!HasMoved(sealed) || i == kMaxOpenAttempts) return sealed;
@@ -347,7 +363,8 @@ Status Database::EndTenure() {
 
 // --- DatabaseRegistry
 
-Result<std::shared_ptr<Database>> DatabaseRegistry::Open(const std::string& path, const StoreOptions& options) {
+Result<std::shared_ptr<Database>> DatabaseRegistry::Open(const std::string& path, const StoreOptions& options,
+                                                         Duration timeout) {
   EFS_ASSIGN_OR_RETURN(const FileAttributes file, environment_.files.Stat(path));
   const std::lock_guard lock(mutex_);
   std::weak_ptr<Database>& entry = databases_[{file.device, file.inode}];
@@ -361,7 +378,7 @@ Result<std::shared_ptr<Database>> DatabaseRegistry::Open(const std::string& path
   }
   StoreOptions own = options;
   own.lease.memory = lease_memory_;
-  EFS_ASSIGN_OR_RETURN(std::shared_ptr<Database> database, Database::Open(environment_, path, own));
+  EFS_ASSIGN_OR_RETURN(std::shared_ptr<Database> database, Database::Open(environment_, path, own, timeout));
   entry = database;
   return database;
 }

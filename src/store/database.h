@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 
+#include "base/uuid.h"
 #include "store/environment.h"
 #include "store/live_database.h"
 #include "store/progress.h"
@@ -20,6 +21,13 @@ class Database;
 struct CheckpointReport {
   uint64_t segments = 0;  // merged into the base by this call
   uint64_t pages = 0;     // written to it
+};
+
+// What it takes to make a database of an empty file.
+struct Creation {
+  std::string id = NewUuid();
+  std::unique_ptr<File> lock;    // the file itself, locked
+  std::unique_ptr<Lease> lease;  // of the database to be; null: one that is part of the log, and has to wait for nobody
 };
 
 // A fixed, consistent view of the database. Taking one costs one look at the live segment and no lock; it stays valid
@@ -65,7 +73,7 @@ class Writer {
   Database& database_;
   Snapshot from_;
   bool committed_ = false;
-  std::unique_ptr<File> creation_lock_;  // held while there is no database yet
+  Creation creation_;  // while there is no database yet
   std::unique_ptr<WriteTransaction> transaction_;
 };
 
@@ -74,20 +82,24 @@ class Database {
  public:
   using Owner = WriterGate::Owner;
 
+  static constexpr Duration kDefaultTimeout = std::chrono::seconds(5);
+
   // `path` must exist. If it is empty and not live, it becomes a database with the first commit.
+  // `timeout`: as of TakeSnapshot().
   static Result<std::shared_ptr<Database>> Open(const Environment& environment, const std::string& path,
-                                                const StoreOptions& options);
+                                                const StoreOptions& options, Duration timeout = kDefaultTimeout);
   ~Database();
 
   const std::string& path() const { return layout_.base(); }
   const StoreOptions& options() const { return options_; }
   Clock& clock() const { return environment_.clock; }
 
-  // The newest committed state.
-  Result<Snapshot> TakeSnapshot();
+  // The newest committed state. If another process is creating the database at this moment, waits for that up to
+  // `timeout`, then kBusy.
+  Result<Snapshot> TakeSnapshot(Duration timeout = kDefaultTimeout);
 
   // The newest state that this process knows of, without a look: others may have committed since.
-  Result<Snapshot> LastSnapshot();
+  Result<Snapshot> LastSnapshot(Duration timeout = kDefaultTimeout);
 
   // Waits up to `timeout` for the right to write to `from`. kConflict if that is not the newest state: the caller must
   // take a new snapshot and may try again; its place in the queue and the lease are kept for a moment.
@@ -129,13 +141,14 @@ class Database {
         conflict_alarm_(environment.new_alarm()),
         linger_alarm_(environment.new_alarm()) {}
 
-  Result<std::shared_ptr<LiveDatabase>> OpenLive();
-  Status WaitForCreator() const;
-  Result<Snapshot> TrySnapshot();
+  Result<std::shared_ptr<LiveDatabase>> OpenLive(Duration timeout);
+  Status WaitForCreator(Instant deadline) const;
+  Result<Snapshot> TrySnapshot(Duration timeout);
   Result<std::unique_ptr<Writer>> BeginInPlace(const Snapshot& from, Instant deadline);
   Result<LogPosition> BeginTenure(LiveDatabase& live, Instant deadline);
+  Result<Creation> BeginCreation(Instant deadline);
   Result<std::unique_ptr<File>> LockCreation(Instant deadline);
-  Result<std::shared_ptr<LiveDatabase>> Create(File& base, uint32_t page_size);
+  Result<std::shared_ptr<LiveDatabase>> Create(Creation& creation, uint32_t page_size);
   Status SealAll(Owner owner, Duration timeout);
   void KeepPlace();
   void EndWrite();
@@ -163,7 +176,8 @@ class DatabaseRegistry {
 
   // The Database of the file, which must exist; opened with `options` if it is not open yet. kInvalid if it is open
   // with a lease in another place.
-  Result<std::shared_ptr<Database>> Open(const std::string& path, const StoreOptions& options);
+  Result<std::shared_ptr<Database>> Open(const std::string& path, const StoreOptions& options,
+                                         Duration timeout = Database::kDefaultTimeout);
 
   // Releases all leases that no transaction uses; how many. `failure` receives what went wrong with one of them.
   int ReleaseLeases(Status* failure);

@@ -46,7 +46,7 @@ Connection::~Connection() {
 Status Connection::EnsureView(Snapshot* temporary, const Snapshot** view) {
   *view = &snapshot_;
   if (level_ != SQLITE_LOCK_NONE) return {};
-  EFS_ASSIGN_OR_RETURN(*temporary, database_->LastSnapshot());
+  EFS_ASSIGN_OR_RETURN(*temporary, database_->LastSnapshot(settings_.timeout));
   *view = temporary;
   return {};
 }
@@ -118,10 +118,27 @@ bool Connection::HasWaited() {
   return slept || !sleeps_are_seen_;
 }
 
+int Connection::Refuse() {
+  last_timeout_ = database_->clock().Now();
+  sleeps_at_timeout_ = SleepsOfThisThread();
+  return SQLITE_BUSY;
+}
+
+// Of a lock that is not to be had, after an attempt that began at `begun`. What was reported when the wait ended says
+// more than its repetitions. These take no longer than the busy handler sleeps: each may be a request without a reply.
+int Connection::ReportRefusal(const Status& status, Instant begun, bool has_waited) {
+  if (!status.Is(StatusCode::kBusy)) return Report(status);
+  const int refused = Refuse();
+  next_attempt_ = *last_timeout_ + (has_waited ? *last_timeout_ - begun : Duration::zero());
+  return has_waited ? refused : Report(status);
+}
+
 int Connection::Lock(int level) {
   if (level_ == SQLITE_LOCK_NONE && level >= SQLITE_LOCK_SHARED) {
-    Result<Snapshot> snapshot = database_->TakeSnapshot();
-    if (!snapshot.ok()) return Report(snapshot.status());
+    const bool has_waited = HasWaited();
+    const Instant begun = database_->clock().Now();
+    Result<Snapshot> snapshot = database_->TakeSnapshot(has_waited ? Duration::zero() : settings_.timeout);
+    if (!snapshot.ok()) return ReportRefusal(snapshot.status(), begun, has_waited);
     snapshot_ = std::move(*snapshot);
     page_size_ = snapshot_.page_size();
     page_count_ = snapshot_.page_count();
@@ -130,14 +147,11 @@ int Connection::Lock(int level) {
   if (level >= SQLITE_LOCK_RESERVED && !writer_) {
     if (!writable_.ok()) return Report(writable_);
     const bool has_waited = HasWaited();
+    const Instant begun = database_->clock().Now();
+    if (has_waited && begun < next_attempt_) return Refuse();
     Result<std::unique_ptr<Writer>> writer =
         database_->BeginWrite(snapshot_, owner_, has_waited ? Duration::zero() : settings_.timeout);
-    if (writer.status().Is(StatusCode::kBusy)) {
-      last_timeout_ = database_->clock().Now();
-      sleeps_at_timeout_ = SleepsOfThisThread();
-      if (has_waited) return SQLITE_BUSY;  // what was reported when the wait ended says more
-    }
-    if (!writer.ok()) return Report(writer.status());
+    if (!writer.ok()) return ReportRefusal(writer.status(), begun, has_waited);
     last_timeout_.reset();
     writer_ = std::move(*writer);
     write_state_ = WriteState::kClean;

@@ -64,6 +64,8 @@ class Connection {
   Result<bool> CounterRaised() const;
   uint32_t page_size() const { return page_size_; }
   bool HasWaited();
+  int Refuse();
+  int ReportRefusal(const Status& status, Instant begun, bool has_waited);
   int ReadError(const Status& status) const;
   std::string StatusJson();
   int Autocheckpoint(char** arguments);
@@ -86,6 +88,7 @@ class Connection {
   std::optional<uint32_t> written_counter_;  // of page 1 as written last
   uint32_t written_page_count_ = 0;          // as page 1 states it; 0: not valid
   std::optional<Instant> last_timeout_;      // when the lock was last waited for in vain
+  Instant next_attempt_;                     // of a repetition, not before it
   uint64_t sleeps_at_timeout_ = 0;           // SleepsOfThisThread() at that time
   bool sleeps_are_seen_ = false;             // the busy handler sleeps through the VFS
 };

@@ -107,7 +107,7 @@ Status MakeLive(const Environment& environment, const Layout& layout, const char
   if (attributes.size == 0) return Empty(layout.base());
   EFS_ASSIGN_OR_RETURN(const std::unique_ptr<BaseFile> base, BaseFile::Open(files, layout.base()));
   // When all that needs space is there: a full disk leaves the file as it was.
-  const auto change_header = [&](const Layout&, const std::string&) -> Status {
+  const auto change_header = [&](const Layout&) -> Status {
     EFS_RETURN_IF_ERROR(SetWalMode(*lock));
     return StampBase(*lock, environment.clock, environment.merge.tick);
   };

@@ -153,7 +153,8 @@ Result<std::shared_ptr<Database>> OpenDatabase(Vfs& vfs, const Opening& opening)
   const StoreOptions options = OptionsOf(opening.settings);
   const Instant deadline = vfs.environment->clock.Now() + opening.settings.timeout;
   EFS_RETURN_IF_ERROR(EnsureLiveInTime(vfs, opening, deadline));
-  Result<std::shared_ptr<Database>> database = vfs.registry().Open(path, options);
+  Result<std::shared_ptr<Database>> database =
+      vfs.registry().Open(path, options, deadline - vfs.environment->clock.Now());
   // A detach was broken off after it had ended the log: what is left of it is removed, and the file goes live again.
   if (database.ok() || (opening.flags & SQLITE_OPEN_READWRITE) == 0) return database;
   const Result<bool> detached = IsDetached(vfs.environment->files, Layout(path));
@@ -161,7 +162,7 @@ Result<std::shared_ptr<Database>> OpenDatabase(Vfs& vfs, const Opening& opening)
   EFS_RETURN_IF_ERROR(CheckLeaseServesAll(opening.settings, path));
   EFS_RETURN_IF_ERROR(FinishDetach(*vfs.environment, Layout(path), deadline));
   EFS_RETURN_IF_ERROR(EnsureLiveInTime(vfs, opening, deadline));
-  return vfs.registry().Open(path, options);
+  return vfs.registry().Open(path, options, deadline - vfs.environment->clock.Now());
 }
 
 Status OpenLive(Vfs& vfs, sqlite3_filename name, sqlite3_file* file, int flags, int* out_flags) {
