@@ -166,7 +166,10 @@ Status WriteTransaction::Acknowledge() {
   EFS_RETURN_IF_ERROR(writer->Touch());
   EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, segment_->Look());
   live_.log().NoteServerTime(attributes.mtime_ns);
-  if (StateOf(attributes) == SegmentState::kLive) return {};
+  return StateOf(attributes) == SegmentState::kLive ? Status() : TakenOver();
+}
+
+Status WriteTransaction::TakenOver() const {
   return Status::Busy("the lease of " + live_.layout().base() +
                       " was taken over by another writer before this transaction was committed; nothing of it was "
                       "saved, run it again");
@@ -222,7 +225,9 @@ void WriteTransaction::Publish(uint32_t page_count) {
 
 // It is not known whether the commit counts. The segment is ended, and its successor decides, exactly.
 Status WriteTransaction::Settle(const Status& failure) {
-  if (commit_frame_.value == 0) return failure;  // nothing can count without it
+  // A segment that is gone was sealed and merged by others.
+  const Status refusal = failure.Is(StatusCode::kStale) ? TakenOver() : failure;
+  if (commit_frame_.value == 0) return refusal;  // nothing can count without it
   const Instant deadline = environment_.clock.Now() + kSettleTimeout;
   Result<bool> counts = live_.log().Decide(*segment_, commit_frame_);
   while (!counts.ok() && !counts.status().Is(StatusCode::kFull) && environment_.clock.Now() < deadline) {
@@ -230,7 +235,7 @@ Status WriteTransaction::Settle(const Status& failure) {
     counts = live_.log().Decide(*segment_, commit_frame_);
   }
   if (counts.ok()) {
-    if (!*counts) return failure;
+    if (!*counts) return refusal;
     position_ = {segment_->number(), commit_frame_, 0};
     if (!may_be_lost_) return {};
     // After a failed sync a system may have dropped the data that it still shows.

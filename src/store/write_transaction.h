@@ -45,6 +45,7 @@ class WriteTransaction {
   Status WriteCommit(uint32_t page_count);
   Status Allocate(File& writer, uint64_t end);
   Status Acknowledge();
+  Status TakenOver() const;
   Status Settle(const Status& failure);
   void Publish(uint32_t page_count);
 

@@ -80,6 +80,13 @@ class OtherProcess {
     return sqlite_efs::Seal(PosixFileSystem(), layout_, *segment, segment->end, Successor::kHelpers).status();
   }
 
+  // Merges all sealed segments, and removes them.
+  Status Merge() {
+    EFS_RETURN_IF_ERROR(database_.status());
+    EFS_RETURN_IF_ERROR((*database_)->TakeSnapshot().status());
+    return (*database_)->live()->merger().MergeAll(SystemClock().Now() + std::chrono::seconds(5), {});
+  }
+
   Database& database() { return **database_; }
 
  private:

@@ -11,6 +11,7 @@
 
 #include "sqlite_efs.h"
 #include "testing/live_test.h"
+#include "vfs/errors.h"
 
 namespace sqlite_efs {
 namespace {
@@ -229,6 +230,23 @@ TEST_F(ConnectionTest, Commit_to_a_segment_that_was_sealed_before_the_write_is_r
   EXPECT_EQ(db_.Query(kSummary), kAsBefore);
   ASSERT_EQ(db_.Exec("INSERT INTO t VALUES (1000, 'z')"), SQLITE_OK) << db_.message();
   EXPECT_EQ(db_.Query(kSummary), "21|1210|a|z");
+}
+
+TEST_F(ConnectionTest, Commit_to_a_segment_that_was_merged_and_removed_is_told_that_the_lease_was_taken_over) {
+  OtherProcess other(Path());
+  ASSERT_EQ(db_.Exec("BEGIN; INSERT INTO t VALUES (1000, 'z')"), SQLITE_OK);
+  bool merged = false;
+  VfsFiles().Before([&](const Call& call) -> sqlite_efs::Status {
+    if (!Is(call, Op::kWrite, Segment()) || std::exchange(merged, true)) return {};
+    EXPECT_TRUE(other.Seal().ok());
+    return other.Merge();
+  });
+  const int rc = db_.Exec("COMMIT");
+  VfsFiles().Clear();
+  EXPECT_TRUE(merged);
+  EXPECT_EQ(rc & kPrimary, SQLITE_IOERR);
+  EXPECT_NE(LastError().find("was taken over by another writer"), std::string::npos) << LastError();
+  EXPECT_EQ(db_.Query(kSummary), kAsBefore);
 }
 
 TEST_F(ConnectionTest, Commit_that_was_in_the_files_when_its_segment_was_sealed_is_acknowledged) {
