@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <thread>
 
+#include "store/verify.h"
 #include "testing/store_test.h"
 
 namespace sqlite_efs {
@@ -206,6 +208,25 @@ TEST_F(GenerationsTest, A_link_that_comes_after_the_successor_was_merged_and_rem
   EXPECT_TRUE(overtaken);
   EXPECT_FALSE(PosixFileSystem().Stat(layout_.segment({2})).ok());
   EXPECT_EQ(ListLog(PosixFileSystem(), layout_)->segments, (std::vector<SegmentNumber>{{3}}));
+}
+
+TEST_F(GenerationsTest, What_a_seal_counts_outlasts_the_machine_though_its_writer_had_not_made_it_durable) {
+  Write(1).Commit(3, 'a');
+  ScriptedFileSystem files(PosixFileSystem());
+  bool durable = false;
+  files.After([&](const Call& call) -> Status {
+    durable = durable || Is(call, Op::kSync, "/0000000001");
+    return {};
+  });
+  ASSERT_TRUE(*SealFirst(Successor::kWriters, files));
+  // The machine dies, and what nobody has made durable with it.
+  if (!durable) {
+    ASSERT_EQ(::truncate(layout_.segment({1}).c_str(), kWalHeaderSize), 0);
+  }
+  const Result<LogCheck> check = CheckLog(PosixFileSystem(), layout_, {});
+  ASSERT_TRUE(check.ok()) << check.status().message();
+  EXPECT_EQ(check->damages, std::vector<std::string>());
+  EXPECT_EQ(check->frames, 3U);
 }
 
 TEST_F(GenerationsTest, A_seal_of_a_segment_that_others_have_merged_and_removed_is_stale) {
