@@ -116,6 +116,16 @@ Status MakeLive(const Environment& environment, const Layout& layout, const char
   return {};
 }
 
+Result<FileAttributes> LookAt(FileSystem& files, const std::string& path) {
+  EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> file, files.Open(path, OpenMode::kRead));
+  return file->Look();
+}
+
+// Whether a failure speaks of the file, and not of who else uses it.
+bool BlamesTheFile(const Status& status) {
+  return status.Is(StatusCode::kCorrupt) || status.Is(StatusCode::kNotDatabase) || status.Is(StatusCode::kCantOpen);
+}
+
 }  // namespace
 
 Status CheckNoJournal(FileSystem& files, const std::string& path) {
@@ -133,12 +143,20 @@ Status AttachDatabase(const Environment& environment, const std::string& path, c
   const Layout layout(path);
   EFS_RETURN_IF_ERROR(CheckAttachable(files, layout));
   EFS_RETURN_IF_ERROR(CheckWalFile(files, layout));
+  EFS_ASSIGN_OR_RETURN(const FileAttributes before, LookAt(files, path));
   const Status made = MakeLive(environment, layout, stock_vfs);
   // Who came second finds it live by now; but an error of the disk stays one.
   const bool second = !made.ok() && !made.Is(StatusCode::kIoError);
   if (second && IsLive(files, path)) return {};
   if (made.Is(StatusCode::kExists) || made.Is(StatusCode::kNotFound)) {
     return Status::Busy(path + " cannot be made live: another program opened it meanwhile (" + made.message() + ")");
+  }
+  // A machine that was frozen in here has lost its lock, and stock SQLite has read parts of two states.
+  if (BlamesTheFile(made)) {
+    const Result<FileAttributes> after = LookAt(files, path);
+    if (after.ok() && *after != before) {
+      return Status::Busy(path + " cannot be made live: another program changed it meanwhile (" + made.message() + ")");
+    }
   }
   return made;
 }
