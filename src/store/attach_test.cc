@@ -5,12 +5,14 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "store/base_file.h"
 #include "store/database.h"
+#include "store/scratch.h"
 #include "testing/scripted_file_system.h"
 #include "testing/temp_directory.h"
 
@@ -181,6 +183,33 @@ TEST_F(AttachTest, A_refusal_before_it_goes_live_leaves_it_ordinary) {
   EXPECT_TRUE(status.Is(StatusCode::kBusy));
   EXPECT_NE(prepared, layout_.directory());
   EXPECT_EQ(directory_.Names(), std::vector<std::string>{"db"});
+}
+
+// Its maker was frozen, has lost the lock, and renames it into place while another process takes it apart.
+TEST_F(AttachTest, A_preparation_that_comes_late_is_not_half_of_one) {
+  MakeOrdinary();
+  const std::string kept = directory_ / "kept";
+  std::string prepared;
+  (void)CreateLogDirectory(PosixFileSystem(), layout_, kPageSize, [&](const Layout& preparation) {
+    prepared = preparation.directory();
+    std::filesystem::copy(prepared, kept);
+    return Status::Busy("not now");
+  });
+  std::filesystem::rename(kept, prepared);
+  ScriptedFileSystem files(PosixFileSystem());
+  int removed = 0;
+  files.After([&](const Call& call) -> Status {
+    // Without the lease's file it would still be whole.
+    if (call.op != Op::kRemove || ++removed != 2) return {};
+    (void)PosixFileSystem().Rename(prepared, layout_.directory());
+    return {};
+  });
+  RemoveScratch(files, layout_);
+  ASSERT_GE(removed, 2);
+  if (!Live()) {
+    ASSERT_TRUE(GoLive(PosixFileSystem()).ok());
+  }
+  ExpectWhole();
 }
 
 TEST_F(AttachTest, Who_may_use_the_base_may_use_the_log) {
