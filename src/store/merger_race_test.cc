@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <functional>
 
 #include "store/merger.h"
 #include "testing/manual_clock.h"
@@ -33,6 +34,20 @@ class MergerRaceTest : public testing::MergeTest {
     MergerOf(database).MergeWhatIsDue();
     clock.Advance(std::chrono::seconds(2));
     MergerOf(database).MergeWhatIsDue();
+  }
+
+  // The same, by a process that has chosen what to copy when `others` act, and has not yet named its copying.
+  void CopyHalfOfTheOldestSegmentAfter(const std::function<void()>& others) {
+    ScriptedFileSystem files(PosixFileSystem());
+    bool is_named = false;
+    files.Before([&](const Call& call) -> Status {
+      if (is_named || !Is(call, Op::kRename, "/copying")) return {};
+      is_named = true;
+      others();
+      return {};
+    });
+    CopyHalfOfTheOldestSegment(files);
+    ASSERT_TRUE(is_named);
   }
 
   int VersionInBase(uint32_t page) const {
@@ -132,16 +147,7 @@ TEST_F(MergerRaceTest, A_copying_that_was_found_complete_is_not_believed_once_an
   StoppingProcess merge(files_, [&] { (void)MergeAll(frozen); });
   ASSERT_TRUE(merge.RunTo(SaysCopied));
   files_.LoseLocks();
-  ScriptedFileSystem other_files(PosixFileSystem());
-  bool is_named = false;
-  other_files.Before([&](const Call& call) -> Status {
-    if (is_named || !Is(call, Op::kRename, "/copying")) return {};
-    is_named = true;
-    EXPECT_TRUE(merge.RunTo(SaysMerged));
-    return {};
-  });
-  CopyHalfOfTheOldestSegment(other_files);
-  ASSERT_TRUE(is_named);
+  ASSERT_NO_FATAL_FAILURE(CopyHalfOfTheOldestSegmentAfter([&] { EXPECT_TRUE(merge.RunTo(SaysMerged)); }));
   EXPECT_EQ(VersionInBase(3), 1);
   merge.RunToEnd();
   ASSERT_TRUE(MergeAll(OpenPlain()).ok());
@@ -154,17 +160,10 @@ TEST_F(MergerRaceTest, What_is_merged_while_a_copying_gets_its_name_is_not_copie
   StoppingProcess merge(files_, [&] { (void)MergeAll(frozen); });
   ASSERT_TRUE(merge.RunTo(SaysCopied));
   files_.LoseLocks();
-  ScriptedFileSystem other_files(PosixFileSystem());
-  bool is_named = false;
-  other_files.Before([&](const Call& call) -> Status {
-    if (is_named || !Is(call, Op::kRename, "/copying")) return {};
-    is_named = true;
+  ASSERT_NO_FATAL_FAILURE(CopyHalfOfTheOldestSegmentAfter([&] {
     merge.RunToEnd();
     EXPECT_EQ(Segments(), (std::vector<uint64_t>{4}));
-    return {};
-  });
-  CopyHalfOfTheOldestSegment(other_files);
-  ASSERT_TRUE(is_named);
+  }));
   ExpectWholeAt(path_, "after both");
 }
 
