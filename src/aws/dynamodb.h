@@ -26,8 +26,8 @@ class DynamoDb {
   // Sends `body` as `action` ("PutItem"), and again, once, if the credentials are refused and there are others, or if
   // the server's clock is another one: then it counts, for all requests of the process. Takes no longer than `limit`.
   // kUnavailable: it may or may not have been carried out, another try may succeed; also for a success that is not of
-  // DynamoDB's form. Any other error is permanent, and
-  // was not carried out. No message has anything of the body or a secret.
+  // DynamoDB's form. Any other error is permanent, and was not carried out. No message has anything of the body or a
+  // secret.
   Result<DynamoDbReply> Call(const std::string& action, const std::string& body, Duration limit);
 
  private:
