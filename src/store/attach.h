@@ -15,9 +15,9 @@ namespace sqlite_efs {
 using BeforeGoingLive = std::function<Status(const Layout& preparation)>;
 
 // Makes the database `base` live by giving it a log directory, in one atomic step: its identity `id`, and an empty
-// segment. The base must be a whole SQLite database without a `-wal` file, in WAL mode when `before` has been called, and the
-// caller must hold the lock on SQLite's locking bytes of it. kExists if it is live already, or if somebody opens it
-// with stock SQLite at this moment. A crash leaves the database as it was, or live.
+// segment. The base must be a whole SQLite database without a `-wal` file, in WAL mode when `before` has been called,
+// and the caller must hold the lock on SQLite's locking bytes of it. kExists if it is live already, or if somebody
+// opens it with stock SQLite at this moment. A crash leaves the database as it was, or live.
 Status CreateLogDirectory(FileSystem& files, const Layout& layout, uint32_t page_size, const BeforeGoingLive& before,
                           const std::string& id = NewUuid());
 
