@@ -21,7 +21,7 @@ class MemoryFileSystem final : public FileSystem {
 
   Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode, uint32_t) override {
     const auto found = files.find(path);
-    if (mode != OpenMode::kRead) return Refused(path);
+    if (mode != OpenMode::kRead && mode != OpenMode::kReadFresh) return Refused(path);
     if (found == files.end()) return Status::FromErrno(ENOENT, "open", path);
     return std::unique_ptr<File>(new MemoryFile(path, found->second));
   }
@@ -74,8 +74,7 @@ class MemoryFileSystem final : public FileSystem {
       attributes.mode = 0644;
       return attributes;
     }
-    void DropCached(uint64_t) override {}
-    Status Touch() override { return Refused(path_); }
+    Result<FileAttributes> TouchAndLook() override { return Refused(path_); }
     Status ChangeMode(uint32_t) override { return Refused(path_); }
     Result<bool> TryLock(uint64_t, uint64_t) override { return Refused(path_); }
     Status Unlock(uint64_t, uint64_t) override { return Refused(path_); }

@@ -32,10 +32,15 @@ Status Misfortune(Op op, const std::string& path, uint64_t detail) {
   return Status::FromErrno(error, "(fault)", path);
 }
 
-SimFile::SimFile(Process& process, Ino ino, bool writable, std::string path)
-    : process_(process), writable_(writable), path_(std::move(path)), is_base_(path_.ends_with("/db")) {
-  state_ = {&process, ino, server().NewOpen()};
+SimFile::SimFile(Process& process, Ino ino, bool writable, bool fresh, std::string path)
+    : process_(process),
+      writable_(writable),
+      fresh_(fresh && !process.host->local()),
+      path_(std::move(path)),
+      is_base_(path_.ends_with("/db")) {
+  state_ = {&process, ino, server().NewOpen(), writable};
   process.open.push_back(&state_);
+  host().Opened(ino, writable);
   if (!host().local()) known_errors_ = host().FileOf(ino).errors;
 }
 
@@ -54,10 +59,12 @@ Status SimFile::CheckHandle(const char* action) const {
 }
 
 Result<size_t> SimFile::ReadAt(uint64_t offset, MutableBytes out) {
-  const bool cached = host().HasPages(state_.ino, offset, out.size());
+  const bool cached = !fresh_ && host().HasPages(state_.ino, offset, out.size());
   return Call(process_, Op::kRead, path_, !cached, [&](const Verdict&) -> Result<size_t> {
+    if (fresh_) EFS_RETURN_IF_ERROR(SendWrites());
     if (!cached) EFS_RETURN_IF_ERROR(CheckHandle("read"));
     process_.world->Detail(offset, out.size());
+    if (fresh_) return server().Read(state_.ino, offset, out);
     return host().Read(state_.ino, offset, out);
   });
 }
@@ -154,34 +161,39 @@ Status SimFile::Truncate(uint64_t size) {
 
 Result<FileAttributes> SimFile::Look() {
   return Call(process_, Op::kLook, path_, true, [&](const Verdict&) -> Result<FileAttributes> {
-    // The client first brings what it holds to the server, so that the times are right.
-    if (!host().local() && !host().FileOf(state_.ino).dirty.empty()) {
-      host().Flush(state_.ino);
-      EFS_RETURN_IF_ERROR(AwaitWrites(/*tell=*/false));
-    }
+    EFS_RETURN_IF_ERROR(SendWrites());
     EFS_RETURN_IF_ERROR(CheckHandle("look at"));
-    const Inode& inode = server().Get(state_.ino);
-    if (!host().local()) host().Revalidate(state_.ino);
-    if (inode.is_directory) host().ForgetNames(state_.ino);
-    process_.world->Detail(inode.change, static_cast<uint64_t>(inode.mtime));
-    return FileAttributes{1, inode.ino, inode.size, inode.links, inode.mode, inode.mtime, inode.is_directory};
+    return See();
   });
 }
 
-void SimFile::DropCached(uint64_t offset) {
-  if (!process_.dead() && !host().local()) host().DropPages(state_.ino, offset / kKernelPage_bytes);
+// The client first brings what it holds to the server, so that the times are right.
+Status SimFile::SendWrites() {
+  if (host().local() || host().FileOf(state_.ino).dirty.empty()) return {};
+  host().Flush(state_.ino);
+  return AwaitWrites(/*tell=*/false);
 }
 
-Status SimFile::Touch() {
+// What a reply of the server's tells.
+FileAttributes SimFile::See() {
+  const Inode& inode = server().Get(state_.ino);
+  if (!host().local()) host().Revalidate(state_.ino);
+  if (inode.is_directory) host().ForgetNames(state_.ino);
+  process_.world->Detail(inode.change, static_cast<uint64_t>(inode.mtime));
+  return FileAttributes{1, inode.ino, inode.size, inode.links, inode.mode, inode.mtime, inode.is_directory};
+}
+
+Result<FileAttributes> SimFile::TouchAndLook() {
   const auto apply = [&server = server(), ino = state_.ino] { server.Touch(ino); };
   return Call(
       process_, is_base_ ? Op::kTouchBase : Op::kTouch, path_, true,
-      [&](const Verdict&) -> Status {
+      [&](const Verdict&) -> Result<FileAttributes> {
+        EFS_RETURN_IF_ERROR(SendWrites());
         EFS_RETURN_IF_ERROR(CheckHandle("set the time of"));
         if (!writable_ && server().Get(state_.ino).owner != process_.user) return Fail(EACCES, "set the time of");
         apply();
         host().Changed(state_.ino);
-        return {};
+        return See();
       },
       [&]() -> std::function<void()> { return apply; });
 }
@@ -206,7 +218,7 @@ Result<bool> SimFile::Lock(uint64_t offset, uint64_t length, bool exclusive) {
     EFS_RETURN_IF_ERROR(CheckHandle("lock"));
     const ServerLock lock = {state_.open, &host(), offset, offset + length, exclusive};
     const bool taken = server().TryLock(state_.ino, lock);
-    if (taken && !host().local()) host().Revalidate(state_.ino);
+    if (taken && !host().local()) host().DropPages(state_.ino);
     return taken;
   });
 }

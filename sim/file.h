@@ -16,7 +16,8 @@ inline bool MayWriteTo(uint8_t owner, uint32_t mode, uint8_t user) {
 // An open file of a simulated process.
 class SimFile final : public File {
  public:
-  SimFile(Process& process, Ino ino, bool writable, std::string path);
+  // `fresh`: readings go past the host's cache.
+  SimFile(Process& process, Ino ino, bool writable, bool fresh, std::string path);
   ~SimFile() override;
 
   Result<size_t> ReadAt(uint64_t offset, MutableBytes out) override;
@@ -24,8 +25,7 @@ class SimFile final : public File {
   Status Sync() override;
   Status Truncate(uint64_t size) override;
   Result<FileAttributes> Look() override;
-  void DropCached(uint64_t offset) override;
-  Status Touch() override;
+  Result<FileAttributes> TouchAndLook() override;
   Status ChangeMode(uint32_t mode) override;
   Result<bool> TryLock(uint64_t offset, uint64_t length) override { return Lock(offset, length, true); }
   Status Unlock(uint64_t offset, uint64_t length) override;
@@ -42,11 +42,14 @@ class SimFile final : public File {
   Status CheckHandle(const char* action) const;
   Status WriteLocally(uint64_t offset, Bytes data);
   Status AwaitWrites(bool tell);
+  Status SendWrites();
+  FileAttributes See();
 
   Process& process_;
   OpenFile state_;
   uint32_t known_errors_ = 0;
   const bool writable_;
+  const bool fresh_;
   const std::string path_;
   const bool is_base_;  // the database file itself
 };

@@ -82,13 +82,14 @@ Result<std::unique_ptr<File>> SimFiles::OpenNow(const std::string& path, OpenMod
   if (place.ino == 0) return Status::FromErrno(ENOENT, "open", path);
   const Inode& inode = server.Get(place.ino);
   if (inode.links == 0 && !inode.answers_when_removed) return Status::FromErrno(ESTALE, "open", path);
-  const bool writable = mode != OpenMode::kRead;
+  const bool fresh = mode == OpenMode::kReadFresh;
+  const bool writable = mode != OpenMode::kRead && !fresh;
   if (writable && inode.is_directory) return Status::FromErrno(EISDIR, "open", path);
   if (writable && !created && !MayWriteTo(inode.owner, inode.mode, process().user)) {
     return Status::FromErrno(EACCES, "open", path);
   }
   if (!host.local()) host.Revalidate(place.ino);  // close-to-open
-  return std::unique_ptr<File>(new SimFile(process(), place.ino, writable, path));
+  return std::unique_ptr<File>(new SimFile(process(), place.ino, writable, fresh, path));
 }
 
 // Not atomic: what changes while it is read may be seen or not.

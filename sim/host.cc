@@ -164,7 +164,12 @@ const CachedAttributes& Host::Revalidate(Ino ino) {
   const Inode& inode = server_.Get(ino);
   CachedFile& file = FileOf(ino);
   if (file.known && (file.attributes.change != inode.change || file.attributes.size != inode.size)) {
-    std::fill(file.valid.begin(), file.valid.end(), uint8_t{0});
+    // As long as somebody here may have written that, it is taken for this host's own change.
+    if (file.writers == 0) {
+      std::fill(file.valid.begin(), file.valid.end(), uint8_t{0});
+    } else {
+      file.doubtful = true;
+    }
   }
   file.known = true;
   file.attributes = {inode.is_directory, inode.owner, inode.mode, inode.links, inode.size, inode.mtime, inode.change};
@@ -172,9 +177,25 @@ const CachedAttributes& Host::Revalidate(Ino ino) {
   return file.attributes;
 }
 
-void Host::DropPages(Ino ino, size_t first) {
-  std::vector<uint8_t>& valid = FileOf(ino).valid;
-  std::fill(valid.begin() + static_cast<ptrdiff_t>(std::min(first, valid.size())), valid.end(), uint8_t{0});
+void Host::DropPages(Ino ino) {
+  CachedFile& file = FileOf(ino);
+  std::fill(file.valid.begin(), file.valid.end(), uint8_t{0});
+  file.doubtful = false;
+  Revalidate(ino);
+}
+
+void Host::Opened(Ino ino, bool writable) {
+  if (local_) return;
+  CachedFile& file = FileOf(ino);
+  file.opens++;
+  if (writable) file.writers++;
+}
+
+void Host::Closed(Ino ino, bool writable) {
+  if (local_) return;
+  CachedFile& file = FileOf(ino);
+  if (writable) file.writers--;
+  if (--file.opens == 0 && file.doubtful) DropPages(ino);
 }
 
 void Host::Changed(Ino ino) {

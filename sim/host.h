@@ -52,6 +52,9 @@ struct CachedFile {
   Time last_landing = 0;
   int error = 0;        // of the last write in the background that failed
   uint32_t errors = 0;  // how many have; each descriptor is told once
+  uint32_t opens = 0;
+  uint32_t writers = 0;   // of them
+  bool doubtful = false;  // it was changed elsewhere while there was a writer
 };
 
 // A file that was removed while it was open here, under the name that it has until it is closed.
@@ -108,8 +111,10 @@ class Host {
   bool HasPages(Ino ino, uint64_t offset, size_t size);
   // Reads, from the server what is not in the cache.
   size_t Read(Ino ino, uint64_t offset, MutableBytes out);
-  // Forgets what is cached of the file, from a page on.
-  void DropPages(Ino ino, size_t first);
+  // Forgets what is cached of the file.
+  void DropPages(Ino ino);
+  void Opened(Ino ino, bool writable);
+  void Closed(Ino ino, bool writable);
   // The attributes changed by this host's own doing.
   void Changed(Ino ino);
   void Write(Ino ino, OpenId open, uint64_t offset, Bytes data);

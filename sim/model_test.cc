@@ -91,7 +91,7 @@ class ModelTest : public ::testing::Test {
 TEST_F(ModelTest, What_another_host_appends_is_not_seen_through_a_held_descriptor_before_its_time) {
   std::unique_ptr<File> held;
   reader_.Do([&] {
-    held = reader_.Open("f");
+    held = reader_.Open("f", OpenMode::kRead);
     EXPECT_EQ(reader_.Read(*held), "old");
   });
   writer_.Do([&] { writer_.Write(*writer_.Open("f"), "er", 3); });
@@ -104,7 +104,7 @@ TEST_F(ModelTest, What_another_host_appends_is_not_seen_through_a_held_descripto
 TEST_F(ModelTest, What_another_host_overwrites_is_not_seen_before_its_time) {
   std::unique_ptr<File> held;
   reader_.Do([&] {
-    held = reader_.Open("f");
+    held = reader_.Open("f", OpenMode::kRead);
     EXPECT_EQ(reader_.Read(*held), "old");
   });
   writer_.Do([&] { writer_.Write(*writer_.Open("f"), "new"); });
@@ -115,19 +115,21 @@ TEST_F(ModelTest, What_another_host_overwrites_is_not_seen_before_its_time) {
   reader_.Do([&] { held.reset(); });
 }
 
-TEST_F(ModelTest, An_open_a_look_a_lock_and_a_dropped_cache_see_it_at_once) {
-  const auto drop = [](File& file) { file.DropCached(0); };
+TEST_F(ModelTest, An_open_a_look_a_lock_and_a_fresh_reading_see_it_at_once) {
   const auto look = [](File& file) { EXPECT_TRUE(file.Look().ok()); };
   const auto lock = [](File& file) {
     EXPECT_TRUE(file.TryLock(0, 1).value());
     EXPECT_TRUE(file.Unlock(0, 1).ok());
   };
-  const auto open = [&](File&) { (void)reader_.Open("f"); };
+  const auto open = [&](File&) { (void)reader_.Open("f", OpenMode::kRead); };
+  const auto nothing = [](File&) {};
+  const std::pair<OpenMode, std::function<void(File&)>> kinds[] = {
+      {OpenMode::kRead, look}, {OpenMode::kRead, open}, {OpenMode::kReadWrite, lock}, {OpenMode::kReadFresh, nothing}};
   std::string content = "old";
-  for (const std::function<void(File&)>& refresh : {std::function<void(File&)>(drop), {look}, {lock}, {open}}) {
+  for (const auto& [mode, refresh] : kinds) {
     std::unique_ptr<File> held;
     reader_.Do([&] {
-      held = reader_.Open("f");
+      held = reader_.Open("f", mode);
       EXPECT_EQ(reader_.Read(*held), content);
     });
     content[0]++;
@@ -138,6 +140,27 @@ TEST_F(ModelTest, An_open_a_look_a_lock_and_a_dropped_cache_see_it_at_once) {
       held.reset();
     });
   }
+}
+
+TEST_F(ModelTest, Where_it_is_open_for_writing_neither_a_look_nor_an_open_shows_it) {
+  std::unique_ptr<File> held;
+  std::unique_ptr<File> other;
+  reader_.Do([&] {
+    held = reader_.Open("f", OpenMode::kRead);
+    other = reader_.Open("f", OpenMode::kWrite);
+    EXPECT_EQ(reader_.Read(*held), "old");
+  });
+  writer_.Do([&] { writer_.Write(*writer_.Open("f"), "new"); });
+  reader_.Do([&] {
+    EXPECT_TRUE(held->Look().ok());
+    EXPECT_EQ(reader_.Read(*held), "old");
+    EXPECT_EQ(reader_.Read(*reader_.Open("f", OpenMode::kRead)), "old");
+    EXPECT_EQ(reader_.Read(*reader_.Open("f", OpenMode::kReadFresh)), "new");
+    other.reset();
+    EXPECT_EQ(reader_.Read(*held), "old");
+    held.reset();
+    EXPECT_EQ(reader_.Read(*reader_.Open("f", OpenMode::kRead)), "new");
+  });
 }
 
 TEST_F(ModelTest, A_name_that_was_replaced_elsewhere_stands_for_the_old_file_for_a_while) {
@@ -220,15 +243,14 @@ TEST_F(ModelTest, Where_the_change_attribute_ties_a_host_keeps_the_page_it_has) 
   std::unique_ptr<File> held;
   writer_.Do([&] { writer_.Write(*writer_.Open("f"), "one"); });
   reader_.Do([&] {
-    held = reader_.Open("f");
+    held = reader_.Open("f", OpenMode::kRead);
     EXPECT_EQ(reader_.Read(*held), "one");
   });
   writer_.Do([&] { writer_.Write(*writer_.Open("f"), "two"); });
   reader_.Do([&] {
     EXPECT_TRUE(held->Look().ok());
     EXPECT_EQ(reader_.Read(*held), "one");
-    held->DropCached(0);
-    EXPECT_EQ(reader_.Read(*held), "two");
+    EXPECT_EQ(reader_.Read(*reader_.Open("f", OpenMode::kReadFresh)), "two");
     held.reset();
   });
 }
@@ -254,7 +276,7 @@ TEST_F(ModelTest, What_is_removed_while_it_is_open_here_may_keep_a_name_until_it
 TEST_F(ModelTest, A_write_of_a_frozen_host_lands_when_it_thaws_over_what_came_after) {
   std::unique_ptr<File> held;
   reader_.Do([&] {
-    held = reader_.Open("f");
+    held = reader_.Open("f", OpenMode::kRead);
     EXPECT_TRUE(held->WriteAt(0, BytesOf("late")).ok());
     reader_.host().Freeze(/*clock_stands=*/false);
   });
@@ -272,7 +294,7 @@ TEST_F(ModelTest, A_write_of_a_frozen_host_lands_when_it_thaws_over_what_came_af
 TEST_F(ModelTest, A_silent_host_loses_its_lock_to_the_next_that_asks_and_is_refused_from_then_on) {
   std::unique_ptr<File> held;
   reader_.Do([&] {
-    held = reader_.Open("f");
+    held = reader_.Open("f", OpenMode::kRead);
     EXPECT_TRUE(held->TryLock(0, 1).value());
   });
   const auto taken = [&] {
@@ -299,7 +321,7 @@ TEST_F(ModelTest, A_silent_host_loses_its_lock_to_the_next_that_asks_and_is_refu
 TEST_F(ModelTest, What_was_written_under_a_lost_lock_does_not_land) {
   std::unique_ptr<File> held;
   reader_.Do([&] {
-    held = reader_.Open("f");
+    held = reader_.Open("f", OpenMode::kRead);
     EXPECT_TRUE(held->TryLock(0, 1).value());
     EXPECT_TRUE(held->WriteAt(0, BytesOf("late")).ok());
     reader_.host().Freeze(/*clock_stands=*/false);
@@ -322,7 +344,7 @@ TEST_F(ModelTest, What_was_written_under_a_lost_lock_does_not_land) {
 TEST_F(ModelTest, A_killed_process_keeps_its_locks_until_its_writes_are_sent) {
   std::unique_ptr<File> held;
   reader_.Do([&] {
-    held = reader_.Open("f");
+    held = reader_.Open("f", OpenMode::kRead);
     EXPECT_TRUE(held->TryLock(0, 1).value());
     EXPECT_TRUE(held->WriteAt(0, BytesOf("sent")).ok());
     reader_.host().Cut();
@@ -343,7 +365,7 @@ TEST_F(ModelTest, A_change_of_size_that_comes_when_its_killed_process_s_file_is_
   writer_.Do([&] { writer_.Write(*writer_.Open("f"), "whole"); });
   std::unique_ptr<File> held;
   reader_.Do([&] {
-    held = reader_.Open("f");
+    held = reader_.Open("f", OpenMode::kRead);
     Scheduler::Get().At(Scheduler::Get().now() + kMicrosecond, [&] { world_.Kill(reader_.process()); });
     EXPECT_FALSE(held->Truncate(0).ok());
   });

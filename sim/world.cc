@@ -67,6 +67,7 @@ void World::Kill(Process& process) {
 }
 
 void World::Close(Host& host, const OpenFile& file) {
+  host.Closed(file.ino, file.writable);
   host.WhenWritten(file.ino, [this, &host, ino = file.ino, open = file.open] {
     server.Close(ino, open);
     RemoveHidden(host, ino);

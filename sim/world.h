@@ -24,6 +24,7 @@ struct OpenFile {
   Process* process = nullptr;  // null once it is closed
   Ino ino = 0;
   OpenId open = 0;
+  bool writable = false;
 };
 
 // A simulated operating system process.

@@ -29,9 +29,9 @@ class File {
  public:
   virtual ~File() = default;
 
-  // Reads from `offset` until `out` is full or the file ends; returns the bytes read. On NFS pages may come from the
-  // cache, but none that is older than the last Look() through any descriptor of this file on this host, unless the
-  // server has stamped two changes the same.
+  // Reads from `offset` until `out` is full or the file ends; returns the bytes read. Opened as kReadFresh, it asks the
+  // server. Otherwise NFS may answer from this host's cache, which may be older than the last Look(): Linux drops
+  // nothing of it while any process of the host has the file open for writing, or when two changes have one stamp.
   virtual Result<size_t> ReadAt(uint64_t offset, MutableBytes out) = 0;
 
   // Writes all of `data` at `offset`, or fails; after a failure any part of it may have been, or may yet be, written.
@@ -43,15 +43,12 @@ class File {
   // Sets the size. Growing leaves zeros and allocates nothing.
   virtual Status Truncate(uint64_t size) = 0;
 
-  // The attributes, from the server; also makes later reads fresh. kStale if the file was removed on another host.
+  // The attributes, from the server. kStale if the file was removed on another host.
   virtual Result<FileAttributes> Look() = 0;
 
-  // Forgets what this host has cached of the file from `offset` on, so that it is read from the server again: for when
-  // equal attributes prove nothing. No round trip of its own.
-  virtual void DropCached(uint64_t offset) = 0;
-
-  // Sets the times to the file server's present; needs permission to write, not ownership.
-  virtual Status Touch() = 0;
+  // Sets the times to the file server's present, and looks: the attributes are the server's as they are then. Needs
+  // permission to write, not ownership. One round trip: NFS answers the one with the other.
+  virtual Result<FileAttributes> TouchAndLook() = 0;
 
   // Sets the permission bits; seen at once by every Look() on every host.
   virtual Status ChangeMode(uint32_t mode) = 0;
@@ -65,16 +62,17 @@ class File {
   virtual const std::string& path() const = 0;
 };
 
-enum class OpenMode { kRead, kWrite, kReadWrite, kCreateNew, kCreateOrOpen };
+enum class OpenMode { kRead, kReadFresh, kWrite, kReadWrite, kCreateNew, kCreateOrOpen };
 
 // The dozen calls on a file system that the protocol needs. Thread-safe.
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
 
-  // kWrite: write-only (NFS need not read what it overwrites). kCreateNew: read-write, kExists if there is one.
-  // kCreateOrOpen: read-write. `permissions` count only when the file is created, before the process's umask.
-  // A name that this host looked up while it was missing may stay missing for the time of the NFS name cache.
+  // kReadFresh: read-only, past this host's cache; for files. kWrite: write-only (NFS need not read what it
+  // overwrites). kCreateNew: read-write, kExists if there is one. kCreateOrOpen: read-write. `permissions` count only
+  // when the file is created, before the process's umask. A name that this host looked up while it was missing may stay
+  // missing for the time of the NFS name cache.
   virtual Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode, uint32_t permissions = 0644) = 0;
 
   // The names in a directory, unordered, without "." and ".."; asks the server, and makes later look-ups of its

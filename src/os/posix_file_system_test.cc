@@ -78,8 +78,11 @@ TEST_F(PosixFileSystemTest, A_look_shows_size_mode_links_and_the_touched_time) {
   ASSERT_TRUE(files_.Link(directory_ / "f", directory_ / "g").ok());
   EXPECT_EQ(file->Look()->links, 2U);
   ::usleep(20'000);
-  ASSERT_TRUE(file->Touch().ok());
-  EXPECT_GT(file->Look()->mtime_ns, first->mtime_ns);
+  const Result<FileAttributes> touched = file->TouchAndLook();
+  ASSERT_TRUE(touched.ok());
+  EXPECT_GT(touched->mtime_ns, first->mtime_ns);
+  EXPECT_EQ(touched->links, 2U);
+  EXPECT_EQ(*file->Look(), *touched);
   ASSERT_TRUE(files_.Remove(directory_ / "f").ok());
   ASSERT_TRUE(files_.Remove(directory_ / "g").ok());
   EXPECT_EQ(file->Look()->links, 0U);

@@ -30,7 +30,7 @@ uint32_t PageCountOf(Bytes header) {
 }
 
 Result<std::unique_ptr<BaseFile>> BaseFile::Open(FileSystem& files, const std::string& path) {
-  EFS_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files.Open(path, OpenMode::kRead));
+  EFS_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files.Open(path, OpenMode::kReadFresh));
   std::unique_ptr<BaseFile> base(new BaseFile(std::move(file)));
   // Header and size are two readings, between which somebody may merge.
   Status status = base->CheckHeader();
@@ -54,11 +54,11 @@ Status BaseFile::CheckHeader() {
                          " bytes, it has " + std::to_string(attributes.size) + "; restore it from a backup");
 }
 
-Status BaseFile::ReadPage(PageNumber page, MutableBytes out) const {
-  assert(page.value != 0 && out.size() == page_size_);
-  EFS_ASSIGN_OR_RETURN(const size_t size, file_->ReadAt(uint64_t{page.value - 1} * page_size_, out));
+Result<size_t> BaseFile::ReadPages(PageNumber first, MutableBytes out) const {
+  assert(first.value != 0 && out.size() % page_size_ == 0);
+  EFS_ASSIGN_OR_RETURN(const size_t size, file_->ReadAt(uint64_t{first.value - 1} * page_size_, out));
   std::fill(out.begin() + static_cast<ptrdiff_t>(size), out.end(), std::byte{0});
-  return {};
+  return size / page_size_;
 }
 
 Result<uint32_t> BaseFile::PageCount() const {
@@ -73,8 +73,7 @@ Result<uint32_t> BaseFile::PageCount() const {
 Status StampBase(File& base, Clock& clock, Duration tick) {
   for (int i = 0; i < kMaxStamps; i++) {
     EFS_ASSIGN_OR_RETURN(const FileAttributes before, base.Look());
-    EFS_RETURN_IF_ERROR(base.Touch());
-    EFS_ASSIGN_OR_RETURN(const FileAttributes after, base.Look());
+    EFS_ASSIGN_OR_RETURN(const FileAttributes after, base.TouchAndLook());
     if (after.mtime_ns - before.mtime_ns >= tick.count()) return {};
     clock.Sleep(2 * tick);
   }

@@ -41,8 +41,9 @@ class BaseFile {
   uint32_t page_size() const { return page_size_; }
   File& file() { return *file_; }
 
-  // Reads a page; zeros beyond the end of the file.
-  Status ReadPage(PageNumber page, MutableBytes out) const;
+  // Reads pages from `first` on, as many as `out` holds; zeros beyond the end of the file. Returns how many whole pages
+  // the file had there.
+  Result<size_t> ReadPages(PageNumber first, MutableBytes out) const;
   Result<uint32_t> PageCount() const;
 
  private:

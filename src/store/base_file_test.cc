@@ -40,9 +40,9 @@ TEST_F(BaseFileTest, Reads_pages_of_every_size) {
     const std::string content = ReadWholeFile(path());
     EXPECT_EQ(*(*base)->PageCount(), content.size() / size);
     std::vector<std::byte> page(size);
-    ASSERT_TRUE((*base)->ReadPage({2}, page).ok());
+    ASSERT_TRUE((*base)->ReadPages({2}, page).ok());
     EXPECT_EQ(std::string(reinterpret_cast<const char*>(page.data()), size), content.substr(size, size));
-    ASSERT_TRUE((*base)->ReadPage({1'000'000}, page).ok());
+    ASSERT_TRUE((*base)->ReadPages({1'000'000}, page).ok());
     EXPECT_EQ(page, std::vector<std::byte>(size)) << "zeros beyond the end";
   }
 }

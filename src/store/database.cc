@@ -12,6 +12,8 @@ namespace {
 constexpr Duration kConflictGrace = std::chrono::milliseconds(120);
 constexpr Duration kCreationPoll = std::chrono::milliseconds(2);
 constexpr int kMaxOpenAttempts = 5;
+// For which a segment that was seen live is taken to be so by the holder of the lease.
+constexpr Duration kRecentLook = std::chrono::milliseconds(100);
 // Frames of a full segment where merging is left to a checkpoint.
 constexpr uint32_t kFullFrames = 1000;
 // A lease that took longer to get was waited for.
@@ -136,6 +138,7 @@ Result<Snapshot> Database::TrySnapshot(Duration timeout) {
   Snapshot snapshot;
   EFS_ASSIGN_OR_RETURN(snapshot.live_, OpenLive(timeout));
   if (snapshot.is_new()) return snapshot;
+  snapshot.looked_ = environment_.clock.Now();
   Result<LogPosition> newest = snapshot.live_->log().Refresh();
   if (!newest.ok()) {
     const Status& status = newest.status();
@@ -199,7 +202,7 @@ Result<std::unique_ptr<Writer>> Database::BeginInPlace(const Snapshot& from, Ins
     writer->creation_ = std::move(creation);
     return writer;
   }
-  Result<LogPosition> newest = BeginTenure(*live, deadline);
+  Result<LogPosition> newest = BeginTenure(*live, from.looked_, deadline);
   const uint32_t full_frames = autocheckpoint_frames != 0 ? autocheckpoint_frames.load() : kFullFrames;
   if (newest.ok() && live->SegmentIsFull(full_frames)) {
     const Status begun = live->BeginEmptySegment(deadline);
@@ -213,10 +216,16 @@ Result<std::unique_ptr<Writer>> Database::BeginInPlace(const Snapshot& from, Ins
   return writer;
 }
 
-// Takes the lease and a segment to write to, unless they are kept from before; returns the newest state.
-Result<LogPosition> Database::BeginTenure(LiveDatabase& live, Instant deadline) {
+// Takes the lease and a segment to write to, unless they are kept from before; returns the newest state. A lease that
+// is kept may have been lost all the same. That shows in a look, or else when the commit is refused: so a look at
+// `last_look` will do if that is not long ago.
+Result<LogPosition> Database::BeginTenure(LiveDatabase& live, Instant last_look, Instant deadline) {
   if (live.holds_lease()) {
-    EFS_ASSIGN_OR_RETURN(const LogPosition newest, live.log().Refresh());
+    LogPosition newest = live.log().newest();
+    const bool looked = environment_.clock.Now() - last_look < kRecentLook;
+    if (!looked || newest.segment != live.tenure().segment->number()) {
+      EFS_ASSIGN_OR_RETURN(newest, live.log().Refresh());
+    }
     if (newest.segment == live.tenure().segment->number()) return newest;
     live.TenureBroken();  // another writer has sealed the segment
   }
@@ -306,7 +315,7 @@ Status Database::SealAll(Owner owner, Duration timeout) {
   }
   if (was_kept) conflict_alarm_->Cancel();
   const std::shared_ptr<LiveDatabase> open = live();
-  Status status = open ? BeginTenure(*open, deadline).status() : Status();
+  Status status = open ? BeginTenure(*open, {}, deadline).status() : Status();
   if (status.ok() && open) status = open->BeginEmptySegment(deadline);
   EndWrite();
   return status;

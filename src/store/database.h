@@ -51,6 +51,7 @@ class Snapshot {
   std::shared_ptr<LiveDatabase> live_;
   LogPosition position_;
   uint32_t page_count_ = 0;
+  Instant looked_;  // before the look that it was taken by
 };
 
 // The right to write, from Database::BeginWrite() until it is dropped. Not thread-safe; the Database must outlive it.
@@ -145,7 +146,7 @@ class Database {
   Status WaitForCreator(Instant deadline) const;
   Result<Snapshot> TrySnapshot(Duration timeout);
   Result<std::unique_ptr<Writer>> BeginInPlace(const Snapshot& from, Instant deadline);
-  Result<LogPosition> BeginTenure(LiveDatabase& live, Instant deadline);
+  Result<LogPosition> BeginTenure(LiveDatabase& live, Instant last_look, Instant deadline);
   Result<Creation> BeginCreation(Instant deadline);
   Result<std::unique_ptr<File>> LockCreation(Instant deadline);
   Result<std::shared_ptr<LiveDatabase>> Create(Creation& creation, uint32_t page_size);

@@ -195,7 +195,7 @@ Result<bool> IsDetached(FileSystem& files, const Layout& layout) {
   if (listing.ok()) return false;
   if (!listing.status().Is(StatusCode::kCantOpen)) return listing.status();
   // No whole log: because a detach has removed it, or because somebody has lost it. Only then the header says WAL mode.
-  EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> base, files.Open(layout.base(), OpenMode::kRead));
+  EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> base, files.Open(layout.base(), OpenMode::kReadFresh));
   return IsInRollbackMode(*base);
 }
 

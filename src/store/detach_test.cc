@@ -132,8 +132,9 @@ class DyingFile final : public File {
   Status Sync() override { return files_.Lives() ? real().Sync() : files_.Dead(); }
   Status Truncate(uint64_t size) override { return files_.Lives() ? real().Truncate(size) : files_.Dead(); }
   Result<FileAttributes> Look() override { return real().Look(); }
-  void DropCached(uint64_t offset) override { real().DropCached(offset); }
-  Status Touch() override { return files_.Lives() ? real().Touch() : files_.Dead(); }
+  Result<FileAttributes> TouchAndLook() override {
+    return files_.Lives() ? real().TouchAndLook() : Result<FileAttributes>(files_.Dead());
+  }
   Status ChangeMode(uint32_t mode) override { return files_.Lives() ? real().ChangeMode(mode) : files_.Dead(); }
   Result<bool> TryLock(uint64_t offset, uint64_t length) override { return real().TryLock(offset, length); }
   Status Unlock(uint64_t offset, uint64_t length) override { return real().Unlock(offset, length); }

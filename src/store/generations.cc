@@ -105,11 +105,10 @@ class Sealing {
     return StaleIfGone(files_.Link(segment_.path(), name + "." + NewUuid()));
   }
 
-  // Only after the mark, and from the server: what a writer adds after the mark it will not acknowledge.
+  // Only after the mark: what a writer adds after the mark it will not acknowledge.
   Status Decide() {
     EFS_ASSIGN_OR_RETURN(const FileAttributes marked, segment_.Look());
     assert(StateOf(marked) != SegmentState::kLive);
-    segment_.DropCached(known_);
     EFS_ASSIGN_OR_RETURN(const NewFrames found, segment_.ScanPatiently(known_, marked.size));
     // What is counted must last, even if its writer died before it made it durable.
     EFS_RETURN_IF_ERROR(segment_.Sync());

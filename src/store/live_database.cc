@@ -24,6 +24,7 @@ Result<std::shared_ptr<LiveDatabase>> LiveDatabase::Open(const Environment& envi
   // After the listing: what is not listed any more is in the base, and an open shows what was written before it.
   EFS_ASSIGN_OR_RETURN(live->base_, BaseFile::Open(environment.files, layout.base()));
   live->cache_ = std::make_unique<PageCache>(options.cache_bytes, live->page_size());
+  live->read_ahead_ = std::make_unique<ReadAhead>(live->page_size());
   const Status opened = live->OpenLog(listing);
   // A number that was merged and removed since the listing may have been given again, by a seal that came too late.
   // Then the log may seem damaged, too.
@@ -51,9 +52,9 @@ Status LiveDatabase::ReadId() {
 }
 
 Status LiveDatabase::OpenLog(const LogListing& listing) {
-  const auto before_drop = [this](const auto& segments) { return BeforeDrop(segments); };
-  EFS_ASSIGN_OR_RETURN(log_,
-                       Log::Open(files(), environment_.clock, layout_, page_size(), listing.segments, before_drop));
+  const auto before_drop = [this](const auto& segments) { BeforeDrop(segments); };
+  EFS_ASSIGN_OR_RETURN(
+      log_, Log::Open(files(), environment_.clock, layout_, page_size(), listing.segments, *cache_, before_drop));
   const LogPosition newest = log_->newest();
   if (newest.page_count != 0) return {};
   // No commit in the log: the base says how large the database is, unless it is changing at this moment.
@@ -64,15 +65,13 @@ Status LiveDatabase::OpenLog(const LogListing& listing) {
   return believed;
 }
 
-// The base has newer versions of these segments' pages than what the caches of engine and system may hold.
-Status LiveDatabase::BeforeDrop(const std::vector<std::shared_ptr<Segment>>& segments) {
-  EFS_RETURN_IF_ERROR(base_->file().Look().status());
+// The base has newer versions of these segments' pages than what the cache may hold.
+void LiveDatabase::BeforeDrop(const std::vector<std::shared_ptr<Segment>>& segments) {
   std::vector<PageNumber> pages;
   for (const std::shared_ptr<Segment>& segment : segments) {
     for (uint32_t i = 1; i <= segment->index.size().value; i++) pages.push_back(segment->index.PageOf({i}));
   }
   cache_->DropBase(pages);
-  return {};
 }
 
 // Whether the log has all that its last writer is known to have left.
@@ -95,8 +94,7 @@ Status LiveDatabase::ReadPage(const LogPosition& at, PageNumber page, size_t off
   pages_from_log++;
   const Status read = location->segment->ReadPage(location->frame, buffer);
   if (read.Is(StatusCode::kStale)) {
-    EFS_RETURN_IF_ERROR(CheckMerged(*location->segment));  // then what the base has is newer than what caches may have
-    EFS_RETURN_IF_ERROR(base_->file().Look().status());
+    EFS_RETURN_IF_ERROR(CheckMerged(*location->segment));  // then what the base has is newer than what the cache has
     cache_->DropBase({page});
     return ReadPageFromBase(at, page, offset, out);
   }
@@ -116,12 +114,18 @@ Status LiveDatabase::CheckMerged(const Segment& segment) {
 Status LiveDatabase::ReadPageFromBase(const LogPosition& at, PageNumber page, size_t offset, MutableBytes out) {
   if (cache_->GetBase(page, at.segment, offset, out)) return {};
   const uint64_t epoch = cache_->base_epoch();
-  std::vector<std::byte> buffer(page_size());
-  pages_from_base++;
-  EFS_RETURN_IF_ERROR(base_->ReadPage(page, buffer));
+  const PageRun run = read_ahead_->Around(page, cache_->room_pages());
+  std::vector<std::byte> buffer(run.count * size_t{page_size()});
+  pages_from_base += run.count;
+  EFS_ASSIGN_OR_RETURN(const size_t found, base_->ReadPages(run.first, buffer));
   EFS_RETURN_IF_ERROR(log_->CheckBase(at));  // after the read: a merge that began before it may have changed the page
-  cache_->PutBase(page, at.segment, epoch, buffer);
-  std::memcpy(out.data(), buffer.data() + offset, out.size());
+  const auto content = [&](size_t i) { return Bytes(buffer).subspan(i * page_size(), page_size()); };
+  for (size_t i = 0; i < found; i++) {
+    cache_->PutBase({run.first.value + static_cast<uint32_t>(i)}, at.segment, epoch, content(i));
+  }
+  const Bytes wanted = content(page.value - run.first.value);
+  cache_->PutBase(page, at.segment, epoch, wanted);
+  std::memcpy(out.data(), wanted.data() + offset, out.size());
   return {};
 }
 
@@ -129,12 +133,22 @@ Result<LogPosition> LiveDatabase::BeginTenure(Instant deadline) {
   assert(!in_tenure());
   EFS_ASSIGN_OR_RETURN(const std::optional<CleanRelease> previous, lease_->Acquire(deadline));
   lease_acquisitions++;
-  tenure_ = {};
+  SetTenure({});
   Status status = previous ? Join(*previous) : Status();
   if (status.ok() && !tenure_.segment) status = OwnNewSegment(deadline);
   if (status.ok()) return log_->newest();
   (void)lease_->Release(previous);  // nothing was written: what the last tenure left still holds
   return status;
+}
+
+void LiveDatabase::SetTenure(Tenure tenure) {
+  tenure_ = std::move(tenure);
+  log_->SetOwned(tenure_.segment.get());
+}
+
+void LiveDatabase::TenureBroken() {
+  tenure_.clean = false;
+  log_->SetOwned(nullptr);  // a write that failed may come later
 }
 
 Status LiveDatabase::BeginEmptySegment(Instant deadline) {
@@ -146,7 +160,7 @@ Status LiveDatabase::BeginEmptySegment(Instant deadline) {
 
 Status LiveDatabase::OwnNewSegment(Instant deadline) {
   EFS_ASSIGN_OR_RETURN(std::shared_ptr<Segment> owned, log_->OwnNewSegment(deadline));
-  tenure_ = {std::move(owned), true};
+  SetTenure({std::move(owned), true});
   return {};
 }
 
@@ -157,21 +171,26 @@ bool LiveDatabase::SegmentIsFull(uint32_t full_frames) const {
 Status LiveDatabase::AdoptFirstSegment() {
   assert(in_tenure() && !tenure_.segment);
   EFS_ASSIGN_OR_RETURN(const LogPosition newest, log_->Refresh());
-  tenure_ = {};
   if (newest.segment != log_->first_segment() || newest.frames.value != 0) {
     return Status::Conflict("another writer was faster to " + layout_.base());
   }
-  tenure_.segment = log_->live();
+  SetTenure({log_->live(), true});
   return {};
 }
 
 Status LiveDatabase::Join(const CleanRelease& previous) {
-  EFS_ASSIGN_OR_RETURN(std::shared_ptr<Segment> segment, log_->LiveSegment({previous.segment}, previous.salts));
+  std::shared_ptr<Segment> segment = log_->live();
+  const bool same = segment->number().value == previous.segment && segment->header().salts() == previous.salts;
+  // Where this process knows all that the last holder left, a look would tell nothing new. If the segment was sealed
+  // since the last one, the look of the commit shows it.
+  if (!same || log_->EndOf(*segment).frames.value != previous.frames) {
+    EFS_ASSIGN_OR_RETURN(segment, log_->LiveSegment({previous.segment}, previous.salts));
+  }
   if (!segment) return {};
   const FrameNumber known = log_->EndOf(*segment).frames;
   if (known.value > previous.frames) return {};  // not the tree that the record speaks of: the files decide
   EFS_RETURN_IF_ERROR(CheckComplete(previous));
-  tenure_.segment = std::move(segment);
+  SetTenure({std::move(segment), true});
   return {};
 }
 
@@ -183,7 +202,7 @@ Status LiveDatabase::EndTenure() {
     clean = {segment.number().value, segment.header().salts(), log_->EndOf(segment).frames.value,
              lease_->release_name()};
   }
-  tenure_ = {};
+  SetTenure({});
   return lease_->Release(clean);
 }
 

@@ -11,6 +11,7 @@
 #include "store/log.h"
 #include "store/merger.h"
 #include "store/page_cache.h"
+#include "store/read_ahead.h"
 
 namespace sqlite_efs {
 
@@ -65,7 +66,7 @@ class LiveDatabase {
   // For how long the tenure may be kept although nobody writes at present; zero: it is to be ended.
   Duration Linger() const { return tenure_.segment && tenure_.clean ? lease_->Linger() : Duration::zero(); }
   const Tenure& tenure() const { return tenure_; }
-  void TenureBroken() { tenure_.clean = false; }
+  void TenureBroken();
   bool holds_lease() const { return lease_->held(); }
   // Whether there is a tenure to end; its lease may be lost. Any thread.
   bool in_tenure() const { return lease_->active(); }
@@ -79,12 +80,13 @@ class LiveDatabase {
   LiveDatabase(const Environment& environment, Layout layout) : environment_(environment), layout_(std::move(layout)) {}
   Status ReadId();
   Status OpenLog(const LogListing& listing);
-  Status BeforeDrop(const std::vector<std::shared_ptr<Segment>>& segments);
+  void BeforeDrop(const std::vector<std::shared_ptr<Segment>>& segments);
   Status CheckComplete(const CleanRelease& left) const;
   Status Join(const CleanRelease& previous);
   Status CheckMerged(const Segment& segment);
   Status ReadPageFromBase(const LogPosition& at, PageNumber page, size_t offset, MutableBytes out);
   Status OwnNewSegment(Instant deadline);
+  void SetTenure(Tenure tenure);
 
   const Environment& environment_;
   const Layout layout_;
@@ -92,6 +94,7 @@ class LiveDatabase {
   std::string id_;
   std::unique_ptr<BaseFile> base_;
   std::unique_ptr<PageCache> cache_;
+  std::unique_ptr<ReadAhead> read_ahead_;  // of the base
   std::unique_ptr<Log> log_;
   std::unique_ptr<Merger> merger_;
   std::unique_ptr<Lease> lease_;

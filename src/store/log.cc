@@ -22,8 +22,9 @@ constexpr int kMaxGenerations = 1000;
 }  // namespace
 
 Result<std::unique_ptr<Log>> Log::Open(FileSystem& files, Clock& clock, const Layout& layout, uint32_t page_size,
-                                       const std::vector<SegmentNumber>& listed, BeforeDrop before_drop) {
-  std::unique_ptr<Log> log(new Log(files, clock, layout, page_size, std::move(before_drop)));
+                                       const std::vector<SegmentNumber>& listed, PageCache& cache,
+                                       BeforeDrop before_drop) {
+  std::unique_ptr<Log> log(new Log(files, clock, layout, page_size, cache, std::move(before_drop)));
   const std::lock_guard follow(log->follow_mutex_);
   EFS_RETURN_IF_ERROR(log->OpenSegmentsLocked(listed));
   EFS_ASSIGN_OR_RETURN(const LogPosition newest, log->FollowLocked());
@@ -46,8 +47,10 @@ Status Log::OpenSegmentsLocked(const std::vector<SegmentNumber>& listed) {
 Result<LogPosition> Log::Refresh() {
   const std::shared_ptr<Segment> segment = live();
   const LastLook last = last_look();
+  // Asked before the look: what others write after the end of a tenure, this caller need not see.
+  const bool owned = owned_ == segment->number().value;
   EFS_ASSIGN_OR_RETURN(const Looked looked, LookAt(*segment));
-  if (last.settled && looked.attributes == last.attributes) return newest();
+  if ((last.settled || owned) && looked.attributes == last.attributes) return newest();
   const std::lock_guard follow(follow_mutex_);
   if (live() != segment) return FollowLocked();
   return FollowLocked(looked);
@@ -85,21 +88,16 @@ Result<bool> Log::PickUpLocked(Segment& live, const Looked& looked) {
   LastLook look = last_look();
   if (look.attributes != looked.attributes) look = {looked.attributes, clock_.Now(), false};
   const SegmentEnd end = EndOf(live);
-  // This host may have cached the frames' place at an earlier one of two changes with the same stamp.
-  live.DropCached(end);
-  EFS_ASSIGN_OR_RETURN(const bool more, live.HasFrameAfter(end));
-  if (more || end.frames.value == 0) {
-    scans_++;
-    EFS_ASSIGN_OR_RETURN(const NewFrames found, live.ScanPatiently(end, looked.attributes.size));
-    if (!found.pages.empty()) {
-      // They may be in this host's cache only, and never get to the server: nobody must have seen them then. Costs no
-      // round trip where nothing is on its way.
-      EFS_RETURN_IF_ERROR(live.Sync());
-      looks_++;
-      EFS_ASSIGN_OR_RETURN(const FileAttributes again, live.Look());
-      if (StateOf(again) != SegmentState::kLive) return false;
-      Believe(live, found);
-    }
+  scans_++;
+  EFS_ASSIGN_OR_RETURN(const NewFrames found, live.ScanPatiently(end, looked.attributes.size));
+  if (!found.pages.empty()) {
+    // They may be in this host's cache only, and never get to the server: nobody must have seen them then. Costs no
+    // round trip where nothing is on its way.
+    EFS_RETURN_IF_ERROR(live.Sync());
+    looks_++;
+    EFS_ASSIGN_OR_RETURN(const FileAttributes again, live.Look());
+    if (StateOf(again) != SegmentState::kLive) return false;
+    Believe(live, found);
   }
   // By the time before the look: its answer may have been slow, and what is read after it may come from this host's
   // cache.
@@ -158,7 +156,7 @@ Status Log::DropMergedLocked(SegmentNumber oldest) {
     if (segment->number() < oldest && segment->number() < live()->number()) merged.push_back(segment);
   }
   if (merged.empty()) return {};
-  EFS_RETURN_IF_ERROR(before_drop_(merged));
+  before_drop_(merged);
   const std::unique_lock lock(mutex_);
   for (const std::shared_ptr<Segment>& segment : merged) {
     if (segment->end.page_count != 0) base_page_count_ = segment->end.page_count;
@@ -203,7 +201,6 @@ Status Log::CompleteLocked(Segment& ended, FrameNumber counted) {
   if (known.frames == counted) return {};
   scans_++;
   EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, ended.Look());
-  ended.DropCached(known);
   EFS_ASSIGN_OR_RETURN(const NewFrames found, ended.ScanPatiently(known, attributes.size, counted));
   if (found.end.frames != counted) {
     return Status::Corrupt("log segment " + ended.path() + " has " + std::to_string(found.end.frames.value) +
@@ -216,11 +213,22 @@ Status Log::CompleteLocked(Segment& ended, FrameNumber counted) {
 
 void Log::Believe(Segment& segment, const NewFrames& frames) {
   frames_read_ += frames.pages.size();
-  Committed(segment, frames);
+  FrameNumber frame = {frames.end.frames.value - static_cast<uint32_t>(frames.pages.size())};
+  for (size_t at = 0; at < frames.contents.size(); at += page_size_) {
+    frame.value++;
+    cache_.PutFrame(segment.number(), frame, Bytes(frames.contents).subspan(at, page_size_));
+  }
+  const std::unique_lock lock(mutex_);
+  AppendLocked(segment, frames);
 }
 
-void Log::Committed(Segment& segment, const NewFrames& frames) {
+void Log::Committed(Segment& segment, const NewFrames& frames, const FileAttributes& seen) {
   const std::unique_lock lock(mutex_);
+  AppendLocked(segment, frames);
+  if (segments_.back().get() == &segment) last_look_ = {seen, clock_.Now(), false};
+}
+
+void Log::AppendLocked(Segment& segment, const NewFrames& frames) {
   // A reader and the writer of one process may both bring the same frames.
   const size_t total = frames.end.frames.value;
   const size_t known = segment.index.size().value;

@@ -13,6 +13,7 @@
 #include "os/clock.h"
 #include "os/file_system.h"
 #include "store/layout.h"
+#include "store/page_cache.h"
 #include "store/segment.h"
 
 namespace sqlite_efs {
@@ -38,17 +39,19 @@ struct LogCounters {
 };
 
 // Called before segments, wholly known, leave the index because they were merged: their pages will be read from the
-// base from now on. An error keeps them.
-using BeforeDrop = std::function<Status(const std::vector<std::shared_ptr<Segment>>& segments)>;
+// base from now on.
+using BeforeDrop = std::function<void(const std::vector<std::shared_ptr<Segment>>& segments)>;
 
 // The log of one live database as one process knows it: the segments from the oldest there is to the live one, with an
-// index of the frames it has verified. Thread-safe. `files` and `clock` must outlive it.
+// index of the frames it has verified; their pages go to `cache`. Thread-safe. `files`, `clock` and `cache` must
+// outlive it.
 class Log {
  public:
   // Opens the segments that were listed, and reads all their frames, once. kNotFound or kStale if one was merged
   // meanwhile. The base must have been opened after the listing.
   static Result<std::unique_ptr<Log>> Open(FileSystem& files, Clock& clock, const Layout& layout, uint32_t page_size,
-                                           const std::vector<SegmentNumber>& listed, BeforeDrop before_drop);
+                                           const std::vector<SegmentNumber>& listed, PageCache& cache,
+                                           BeforeDrop before_drop);
 
   // The size of the database in the states before the first commit that the index knows, as the base says. Set once,
   // by whoever opens the log, before anybody else uses it.
@@ -91,8 +94,12 @@ class Log {
   // The end of the commits that this process knows of `segment`.
   SegmentEnd EndOf(const Segment& segment) const;
 
-  // Adds a commit that the caller has made durable in `segment` and has seen to count.
-  void Committed(Segment& segment, const NewFrames& frames);
+  // Adds a commit that the caller has made durable in `segment` and has seen to count, by the look `seen`.
+  void Committed(Segment& segment, const NewFrames& frames, const FileAttributes& seen);
+
+  // Until the next call nobody but this process may write to `segment`; null: to none is known. Equal attributes then
+  // prove that nothing was added.
+  void SetOwned(const Segment* segment) { owned_ = segment == nullptr ? 0 : segment->number().value; }
 
   // The pages that the log holds in the state `at`, ascending, without those beyond the end of the database.
   std::vector<PageNumber> Pages(const LogPosition& at) const;
@@ -127,11 +134,12 @@ class Log {
     bool settled = false;  // read so long after first_seen that equal attributes prove that nothing was added
   };
 
-  Log(FileSystem& files, Clock& clock, Layout layout, uint32_t page_size, BeforeDrop before_drop)
+  Log(FileSystem& files, Clock& clock, Layout layout, uint32_t page_size, PageCache& cache, BeforeDrop before_drop)
       : files_(files),
         clock_(clock),
         layout_(std::move(layout)),
         page_size_(page_size),
+        cache_(cache),
         before_drop_(std::move(before_drop)) {}
 
   Result<Looked> LookAt(const Segment& segment);
@@ -149,14 +157,17 @@ class Log {
   LastLook last_look() const;
   void Remember(const LastLook& look);
   void Believe(Segment& segment, const NewFrames& frames);
+  void AppendLocked(Segment& segment, const NewFrames& frames);  // the caller holds mutex_
 
   FileSystem& files_;
   Clock& clock_;
   const Layout layout_;
   const uint32_t page_size_;
+  PageCache& cache_;
   const BeforeDrop before_drop_;
   std::atomic<uint32_t> base_page_count_{0};
   std::atomic<int64_t> server_time_ns_{0};
+  std::atomic<uint64_t> owned_{0};  // the number of the segment that only this process may write to
 
   std::mutex follow_mutex_;  // one thread reads new frames; taken before mutex_
   LastLook last_look_;       // guarded by mutex_

@@ -38,9 +38,8 @@ class LogTest : public StoreTest {
  protected:
   Result<std::unique_ptr<Log>> TryOpenLog(Clock& clock = SystemClock()) {
     EFS_ASSIGN_OR_RETURN(const LogListing listing, ListLog(files_, layout_));
-    return Log::Open(files_, clock, layout_, kPageSize, listing.segments, [this](const auto& segments) {
+    return Log::Open(files_, clock, layout_, kPageSize, listing.segments, cache_, [this](const auto& segments) {
       for (const auto& segment : segments) dropped_.push_back(segment->number().value);
-      return Status();
     });
   }
   std::unique_ptr<Log> OpenLog() {
@@ -67,6 +66,7 @@ class LogTest : public StoreTest {
   void Rest() { SystemClock().Sleep(milliseconds(150)); }
 
   ScriptedFileSystem files_{PosixFileSystem()};
+  PageCache cache_{size_t{1} << 20, kPageSize};
 };
 
 TEST_F(LogTest, Opens_at_the_newest_state_of_many_segments) {
@@ -383,9 +383,9 @@ TEST_F(LogTest, A_commit_told_by_its_writer_and_found_in_the_file_is_one) {
   const Result<NewFrames> found = segment->Scan(log->EndOf(*segment), segment->Look()->size);
   ASSERT_TRUE(found.ok());
   ExpectPosition(log->Refresh(), 1, 2, 7);  // another thread was faster
-  log->Committed(*segment, *found);
+  log->Committed(*segment, *found, *segment->Look());
   ExpectPosition(log->newest(), 1, 2, 7);
-  log->Committed(*segment, *found);
+  log->Committed(*segment, *found, *segment->Look());
   ExpectPosition(log->Refresh(), 1, 2, 7);
   EXPECT_EQ(segment->index.size().value, 2U);
 }
@@ -417,7 +417,7 @@ TEST_F(LogTest, Threads_agree_while_one_writes) {
     writer.Commit(2, 'a', i);
     const Result<NewFrames> frames = segment->Scan(end, segment->Look()->size);
     ASSERT_TRUE(frames.ok()) << frames.status().message();
-    log->Committed(*segment, *frames);
+    log->Committed(*segment, *frames, *segment->Look());
     acknowledged = i;
   }
   for (std::thread& reader : readers) reader.join();

@@ -346,8 +346,7 @@ Result<bool> Merger::StampLocked() {
   if (last_change_ && now - *last_change_ < 2 * tick) return false;
   EFS_ASSIGN_OR_RETURN(const FileAttributes before, base_->Look());
   last_change_ = now;
-  EFS_RETURN_IF_ERROR(base_->Touch());
-  EFS_ASSIGN_OR_RETURN(const FileAttributes after, base_->Look());
+  EFS_ASSIGN_OR_RETURN(const FileAttributes after, base_->TouchAndLook());
   return after.mtime_ns - before.mtime_ns >= tick.count();
 }
 

@@ -571,7 +571,7 @@ TEST_F(MergerTest, An_old_snapshot_is_told_when_it_reads_the_base_and_a_new_one_
 
 TEST_F(MergerTest, A_snapshot_whose_frames_are_gone_reads_them_from_the_base) {
   MakeLive();
-  const std::shared_ptr<Database> reader = OpenScripted();
+  const std::shared_ptr<Database> reader = OpenDatabase(scripted_, path_, kPageSize);
   const Result<Snapshot> snapshot = reader->TakeSnapshot();
   ASSERT_TRUE(MergeAll(OpenPlain()).ok());
   // As on a network file system, where a file that another host has removed cannot be read any more.

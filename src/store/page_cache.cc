@@ -76,6 +76,11 @@ void PageCache::PutLocked(const Key& key, SegmentNumber since, Bytes page) {
   entries_[key] = recent_.begin();
 }
 
+size_t PageCache::room_pages() const {
+  const std::lock_guard lock(mutex_);
+  return max_pages_ - entries_.size();
+}
+
 size_t PageCache::size_bytes() const {
   const std::lock_guard lock(mutex_);
   return entries_.size() * page_size_;

@@ -31,6 +31,9 @@ class PageCache {
   // Drops pages of the base, before a newer version of them is looked for there.
   void DropBase(const std::vector<PageNumber>& pages);
 
+  // How many pages can be taken without dropping one.
+  size_t room_pages() const;
+
   size_t capacity_bytes() const { return max_pages_ * page_size_; }
   size_t size_bytes() const;
   uint64_t hits() const;

@@ -15,7 +15,9 @@ constexpr size_t kCountedSize = 8;  // a record of frames and salt-1
 
 uint64_t CountedOffset(SegmentNumber number) { return (number.value - 1) * kCountedSize; }
 
-constexpr size_t kFirstRead_frames = 1;
+// Most commits are shorter, and on NFS a smaller read takes as long.
+constexpr size_t kFirstRead_bytes = size_t{32} << 10;
+constexpr size_t kKeptContents_bytes = size_t{4} << 20;
 constexpr size_t kLargestRead_bytes = size_t{1} << 20;
 
 // Reads a run of frames in growing pieces: most looks find one short commit, a fresh process reads a whole log.
@@ -56,7 +58,7 @@ class FrameReader {
   std::vector<std::byte> buffer_;
   size_t position_ = 0;
   size_t filled_ = 0;
-  size_t batch_frames_ = kFirstRead_frames;
+  size_t batch_frames_ = std::max<size_t>(1, kFirstRead_bytes / frame_size_);
 };
 
 }  // namespace
@@ -72,7 +74,7 @@ uint32_t MergingMode(uint32_t base_mode) { return (SegmentMode(base_mode) & ~kAn
 
 Result<std::shared_ptr<Segment>> Segment::Open(FileSystem& files, const Layout& layout, SegmentNumber number,
                                                uint32_t page_size) {
-  EFS_ASSIGN_OR_RETURN(std::unique_ptr<File> reader, files.Open(layout.segment(number), OpenMode::kRead));
+  EFS_ASSIGN_OR_RETURN(std::unique_ptr<File> reader, files.Open(layout.segment(number), OpenMode::kReadFresh));
   std::shared_ptr<Segment> segment(new Segment(number, std::move(reader)));
   std::array<std::byte, kWalHeaderSize> bytes;
   EFS_ASSIGN_OR_RETURN(const size_t size, segment->reader_->ReadAt(0, bytes));
@@ -92,17 +94,22 @@ Result<std::shared_ptr<Segment>> Segment::Open(FileSystem& files, const Layout& 
   return segment;
 }
 
-Result<FileAttributes> Segment::Look() const {
-  EFS_ASSIGN_OR_RETURN(FileAttributes attributes, reader_->Look());
-  if (attributes.links == 0) return Status(StatusCode::kStale, "log segment " + path() + " was removed");
-  return attributes;
+Result<FileAttributes> Segment::Look() const { return Unremoved(reader_->Look()); }
+
+Result<FileAttributes> Segment::TouchAndLook(FileSystem& files) {
+  EFS_ASSIGN_OR_RETURN(File* const writer, Writer(files));
+  return Unremoved(writer->TouchAndLook());
+}
+
+Result<FileAttributes> Segment::Unremoved(Result<FileAttributes> looked) const {
+  if (looked.ok() && looked->links == 0) return Status(StatusCode::kStale, "log segment " + path() + " was removed");
+  return looked;
 }
 
 Result<NewFrames> Segment::ScanPatiently(const SegmentEnd& from, uint64_t file_size, FrameNumber limit) const {
   Result<NewFrames> found = Scan(from, file_size, limit);
   for (int i = 1; i < kMaxDamageReads && found.status().Is(StatusCode::kCorrupt); i++) {
     EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, Look());
-    DropCached(from);
     found = Scan(from, attributes.size, limit);
   }
   return found;
@@ -123,11 +130,15 @@ Result<NewFrames> Segment::Scan(const SegmentEnd& from, uint64_t file_size, Fram
       break;
     }
     found.pages.push_back(header->page);
+    if (found.contents.size() < kKeptContents_bytes) {
+      found.contents.insert(found.contents.end(), frame.begin() + kFrameHeaderSize, frame.end());
+    }
     at.frames.value++;
     at.page_count = header->page_count;
     if (header->page_count != 0) found.end = at;
   }
   found.pages.resize(found.end.frames.value - from.frames.value);
+  found.contents.resize(std::min(found.contents.size(), found.pages.size() * header_.page_size));
   return found;
 }
 
@@ -151,17 +162,6 @@ Status Segment::CheckDamageAfter(const SegmentEnd& at, uint64_t file_size) const
                            "recover what precedes the frame with stock sqlite3");
   }
   return {};
-}
-
-void Segment::DropCached(const SegmentEnd& from) const {
-  reader_->DropCached(FrameOffset({from.frames.value + 1}, header_.page_size));
-}
-
-Result<bool> Segment::HasFrameAfter(const SegmentEnd& from) const {
-  std::array<std::byte, kFrameHeaderSize> header;
-  const uint64_t offset = FrameOffset({from.frames.value + 1}, header_.page_size);
-  EFS_ASSIGN_OR_RETURN(const size_t size, reader_->ReadAt(offset, header));
-  return size == header.size() && HasSalts(header_, header);
 }
 
 Status Segment::ReadFrames(FrameNumber first, MutableBytes frames) const {
@@ -200,7 +200,7 @@ Status WriteCounted(FileSystem& files, const Layout& layout, const Segment& segm
 Result<FrameNumber> ReadCounted(FileSystem& files, const Layout& layout, const Segment& segment) {
   const Status missing = Status::CantOpen(layout.counted() + " does not say what became of log segment " +
                                           segment.path() + "; restore the log directory from a backup");
-  const Result<std::unique_ptr<File>> file = files.Open(layout.counted(), OpenMode::kRead);
+  const Result<std::unique_ptr<File>> file = files.Open(layout.counted(), OpenMode::kReadFresh);
   if (!file.ok()) return file.status().Is(StatusCode::kNotFound) ? missing : file.status();
   std::array<std::byte, kCountedSize> record;
   EFS_ASSIGN_OR_RETURN(const size_t size, (*file)->ReadAt(CountedOffset(segment.number()), record));

@@ -37,7 +37,8 @@ struct SegmentEnd {
 
 // Frames found beyond a SegmentEnd: those of whole commits.
 struct NewFrames {
-  std::vector<PageNumber> pages;  // in order
+  std::vector<PageNumber> pages;    // in order
+  std::vector<std::byte> contents;  // of the first of these pages, as many as were kept
   SegmentEnd end;
 };
 
@@ -57,12 +58,11 @@ class Segment {
 
   // One round trip; kStale if the segment was removed.
   Result<FileAttributes> Look() const;
+  // The same after the times were set to the server's present, in one round trip. For the segment's writer.
+  Result<FileAttributes> TouchAndLook(FileSystem& files);
   Status ChangeMode(uint32_t mode) { return reader_->ChangeMode(mode); }
   // Makes durable what any process of this host has written to the segment.
   Status Sync() { return reader_->Sync(); }
-
-  // Has what follows `from` read from the server, whatever this host has cached of it.
-  void DropCached(const SegmentEnd& from) const;
 
   // Reads and verifies what whole commits follow `from`, in a file of `file_size` bytes; at most up to frame `limit`.
   // Frames of an unfinished commit are not an error; damage that a later commit proves is kCorrupt.
@@ -70,9 +70,6 @@ class Segment {
 
   // The same; what looks damaged is read again, since a frame that is being written looks so for a moment.
   Result<NewFrames> ScanPatiently(const SegmentEnd& from, uint64_t file_size, FrameNumber limit = {UINT32_MAX}) const;
-
-  // Whether the frame after `from` has been begun: a cheap test for "nothing new".
-  Result<bool> HasFrameAfter(const SegmentEnd& from) const;
 
   // Reads whole frames, which must be there, from `first` on.
   Status ReadFrames(FrameNumber first, MutableBytes frames) const;
@@ -88,6 +85,7 @@ class Segment {
 
  private:
   Segment(SegmentNumber number, std::unique_ptr<File> reader) : number_(number), reader_(std::move(reader)) {}
+  Result<FileAttributes> Unremoved(Result<FileAttributes> looked) const;
   Status EndsBefore(FrameNumber frame) const;
   Status CheckDamageAfter(const SegmentEnd& end, uint64_t file_size) const;
 

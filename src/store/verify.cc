@@ -130,7 +130,7 @@ Result<Intact> ReadFrames(const OnDisk& segment, FrameNumber limit, const std::f
 Result<OnDisk> OpenSegment(FileSystem& files, const Layout& layout, SegmentNumber number) {
   OnDisk segment;
   segment.number = number;
-  EFS_ASSIGN_OR_RETURN(segment.file, files.Open(layout.segment(number), OpenMode::kRead));
+  EFS_ASSIGN_OR_RETURN(segment.file, files.Open(layout.segment(number), OpenMode::kReadFresh));
   std::array<std::byte, kWalHeaderSize> bytes;
   EFS_ASSIGN_OR_RETURN(const size_t size, segment.file->ReadAt(0, bytes));
   if (IsEndOfLog(Bytes(bytes).first(size))) {

@@ -160,13 +160,11 @@ Status WriteTransaction::Append(uint32_t commit_page_count) {
 
 // Looks, after the frames are durable, whether the segment is still live: then whoever seals it will find them.
 Status WriteTransaction::Acknowledge() {
-  EFS_ASSIGN_OR_RETURN(File* const writer, segment_->Writer(live_.files()));
   // Attributes change at the beginning of a write, before its data can be read. This change comes after it, so that a
   // reader that has seen these attributes for a while has seen the data too.
-  EFS_RETURN_IF_ERROR(writer->Touch());
-  EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, segment_->Look());
-  live_.log().NoteServerTime(attributes.mtime_ns);
-  return StateOf(attributes) == SegmentState::kLive ? Status() : TakenOver();
+  EFS_ASSIGN_OR_RETURN(acknowledged_, segment_->TouchAndLook(live_.files()));
+  live_.log().NoteServerTime(acknowledged_.mtime_ns);
+  return StateOf(acknowledged_) == SegmentState::kLive ? Status() : TakenOver();
 }
 
 Status WriteTransaction::TakenOver() const {
@@ -215,7 +213,7 @@ void WriteTransaction::Publish(uint32_t page_count) {
   NewFrames frames;
   frames.end = end_;
   for (uint32_t i = 1; i <= spilled_.size().value; i++) frames.pages.push_back(spilled_.PageOf({i}));
-  live_.log().Committed(*segment_, frames);
+  live_.log().Committed(*segment_, frames, acknowledged_);
   const uint32_t before_buffer = end_.frames.value - static_cast<uint32_t>(buffer_.count());
   for (uint32_t i = 0; i < buffer_.count(); i++) {
     live_.cache().PutFrame(segment_->number(), {before_buffer + i + 1}, buffer_.PageAt(i));

@@ -63,6 +63,7 @@ class WriteTransaction {
   FrameNumber commit_frame_;                      // 0 until it is about to be written
   bool unsynced_ = false;                         // something was written that may not be on the server yet
   bool may_be_lost_ = false;                      // the sync of the commit failed
+  FileAttributes acknowledged_;                   // of the segment, when it was seen that the commit counts
   uint64_t allocated_bytes_ = 0;                  // known size of the segment's file
   uint64_t frames_written_ = 0;
   Status broken_;  // of a failed write: nothing more is written

@@ -136,9 +136,8 @@ class ScriptedFileSystem final : public FileSystem {
     Result<FileAttributes> Look() override {
       return files_.Run<FileAttributes>({Op::kLook, path()}, [&] { return real().Look(); });
     }
-    void DropCached(uint64_t offset) override { real().DropCached(offset); }
-    Status Touch() override {
-      return files_.Run({Op::kTouch, path()}, [&] { return real().Touch(); });
+    Result<FileAttributes> TouchAndLook() override {
+      return files_.Run<FileAttributes>({Op::kTouch, path()}, [&] { return real().TouchAndLook(); });
     }
     Status ChangeMode(uint32_t mode) override {
       return files_.Run({Op::kChangeMode, path()}, [&] { return real().ChangeMode(mode); });
