@@ -19,6 +19,7 @@ inline constexpr size_t kReadVersionOffset = 19;
 inline constexpr size_t kChangeCounterOffset = 24;
 inline constexpr size_t kPageCountOffset = 28;
 inline constexpr size_t kVersionValidForOffset = 92;
+inline constexpr size_t kLibraryVersionOffset = 96;  // of the SQLite that wrote page 1 last
 inline constexpr std::byte kVersionRollback{1};
 inline constexpr std::byte kVersionWal{2};
 

@@ -16,6 +16,8 @@ constexpr int kMaxOpenAttempts = 5;
 constexpr Duration kRecentLook = std::chrono::milliseconds(100);
 // Frames of a full segment where merging is left to a checkpoint.
 constexpr uint32_t kFullFrames = 1000;
+// A change counter that is further ahead is behind: it went back, and proves nothing.
+constexpr uint32_t kMaxCounterLead = uint32_t{1} << 31;
 // A lease that took longer to get was waited for.
 constexpr Duration kLongWait = std::chrono::milliseconds(1);
 
@@ -172,7 +174,8 @@ Result<Snapshot> Database::TakeSnapshot(Duration timeout) {
   }
 }
 
-Result<std::unique_ptr<Writer>> Database::BeginWrite(const Snapshot& from, Owner owner, Duration timeout) {
+Result<std::unique_ptr<Writer>> Database::BeginWrite(const Snapshot& from, Owner owner, Duration timeout,
+                                                     const ReadSet* read) {
   const Instant deadline = environment_.clock.Now() + timeout;
   bool was_kept = false;
   if (!gate_.Enter(owner, timeout, &was_kept)) {
@@ -181,7 +184,7 @@ Result<std::unique_ptr<Writer>> Database::BeginWrite(const Snapshot& from, Owner
                         "try again, or raise timeout");
   }
   if (was_kept) conflict_alarm_->Cancel();
-  Result<std::unique_ptr<Writer>> writer = BeginInPlace(from, deadline);
+  Result<std::unique_ptr<Writer>> writer = BeginInPlace(from, read, deadline);
   if (writer.ok()) return writer;
   if (writer.status().Is(StatusCode::kConflict)) {
     conflicts++;
@@ -193,7 +196,7 @@ Result<std::unique_ptr<Writer>> Database::BeginWrite(const Snapshot& from, Owner
 }
 
 // The caller has the writer's place, and keeps it whatever is returned.
-Result<std::unique_ptr<Writer>> Database::BeginInPlace(const Snapshot& from, Instant deadline) {
+Result<std::unique_ptr<Writer>> Database::BeginInPlace(const Snapshot& from, const ReadSet* read, Instant deadline) {
   EFS_ASSIGN_OR_RETURN(const std::shared_ptr<LiveDatabase> live, OpenLive(deadline - environment_.clock.Now()));
   if (live != from.live_) return Superseded(path());
   if (!live) {
@@ -210,10 +213,34 @@ Result<std::unique_ptr<Writer>> Database::BeginInPlace(const Snapshot& from, Ins
   }
   if (newest.status().Is(StatusCode::kStale)) return Superseded(path());
   if (!newest.ok()) return newest.status();
-  if (!live->log().SameState(*newest, from.position_)) return Superseded(path());
-  std::unique_ptr<Writer> writer(new Writer(*this, from));
+  Snapshot base = from;
+  uint32_t counter_lead = 0;
+  if (!live->log().SameState(*newest, from.position_)) {
+    base.position_ = *newest;
+    base.page_count_ = newest->page_count;
+    EFS_ASSIGN_OR_RETURN(counter_lead, CounterLead(from, base, read));
+    upgrades++;
+  }
+  std::unique_ptr<Writer> writer(new Writer(*this, base));
+  writer->counter_lead_ = counter_lead;
   writer->transaction_ = std::make_unique<WriteTransaction>(environment_, *live, *newest);
   return writer;
+}
+
+// How far the change counter has gone ahead, if a transaction that has read `read` from an older state may go on from
+// the newest; else kConflict.
+Result<uint32_t> Database::CounterLead(const Snapshot& from, const Snapshot& newest, const ReadSet* read) const {
+  if (read == nullptr || read->empty() || from.page_count_ != newest.page_count_) return Superseded(path());
+  if (!from.live_->log().Unchanged(*read, from.position_, newest.position_)) return Superseded(path());
+  std::vector<std::byte> before(from.page_size());
+  std::vector<std::byte> after(from.page_size());
+  const bool known = from.ReadPage({1}, 0, before).ok() && newest.ReadPage({1}, 0, after).ok();
+  const uint32_t lead = ReadBigEndian32(&after[kChangeCounterOffset]) - ReadBigEndian32(&before[kChangeCounterOffset]);
+  for (const size_t field : {kChangeCounterOffset, kVersionValidForOffset, kLibraryVersionOffset}) {
+    std::copy_n(&after[field], 4, &before[field]);
+  }
+  if (!known || before != after || lead == 0 || lead > kMaxCounterLead) return Superseded(path());
+  return lead;
 }
 
 // Takes the lease and a segment to write to, unless they are kept from before; returns the newest state. A lease that

@@ -11,6 +11,7 @@
 #include "store/environment.h"
 #include "store/live_database.h"
 #include "store/progress.h"
+#include "store/read_set.h"
 #include "store/write_transaction.h"
 #include "store/writer_gate.h"
 
@@ -67,12 +68,18 @@ class Writer {
   // See WriteTransaction::Commit(). On success `snapshot` receives the new state.
   Status Commit(uint32_t page_count, Snapshot* snapshot);
 
+  // The state that the transaction changes: the newest.
+  const Snapshot& from() const { return from_; }
+  // How far its change counter is ahead of the one in the snapshot that BeginWrite() was given; 0: that is the newest.
+  uint32_t counter_lead() const { return counter_lead_; }
+
  private:
   friend class Database;
   Writer(Database& database, const Snapshot& from) : database_(database), from_(from) {}
 
   Database& database_;
   Snapshot from_;
+  uint32_t counter_lead_ = 0;
   bool committed_ = false;
   Creation creation_;  // while there is no database yet
   std::unique_ptr<WriteTransaction> transaction_;
@@ -103,8 +110,11 @@ class Database {
   Result<Snapshot> LastSnapshot(Duration timeout = kDefaultTimeout);
 
   // Waits up to `timeout` for the right to write to `from`. kConflict if that is not the newest state: the caller must
-  // take a new snapshot and may try again; its place in the queue and the lease are kept for a moment.
-  Result<std::unique_ptr<Writer>> BeginWrite(const Snapshot& from, Owner owner, Duration timeout);
+  // take a new snapshot and may try again; its place in the queue and the lease are kept for a moment. But if `read` is
+  // given, and the newest state differs in no page of it, and in page 1 by the change counter only, then the
+  // transaction may go on from there: see Writer::from().
+  Result<std::unique_ptr<Writer>> BeginWrite(const Snapshot& from, Owner owner, Duration timeout,
+                                             const ReadSet* read = nullptr);
 
   // Gives up what BeginWrite() keeps for `owner`.
   void GiveUp(Owner owner);
@@ -129,6 +139,7 @@ class Database {
   std::atomic<uint64_t> commits{0};
   std::atomic<uint64_t> frames_written{0};
   std::atomic<uint64_t> conflicts{0};
+  std::atomic<uint64_t> upgrades{0};  // transactions that went on from a newer state than they had read
   std::atomic<uint64_t> lease_waits{0};
 
  private:
@@ -145,7 +156,8 @@ class Database {
   Result<std::shared_ptr<LiveDatabase>> OpenLive(Duration timeout);
   Status WaitForCreator(Instant deadline) const;
   Result<Snapshot> TrySnapshot(Duration timeout);
-  Result<std::unique_ptr<Writer>> BeginInPlace(const Snapshot& from, Instant deadline);
+  Result<std::unique_ptr<Writer>> BeginInPlace(const Snapshot& from, const ReadSet* read, Instant deadline);
+  Result<uint32_t> CounterLead(const Snapshot& from, const Snapshot& newest, const ReadSet* read) const;
   Result<LogPosition> BeginTenure(LiveDatabase& live, Instant last_look, Instant deadline);
   Result<Creation> BeginCreation(Instant deadline);
   Result<std::unique_ptr<File>> LockCreation(Instant deadline);

@@ -271,6 +271,23 @@ uint64_t Log::FramesBetween(const LogPosition& older, const LogPosition& newer) 
   return frames > 0 ? static_cast<uint64_t>(frames) : 0;
 }
 
+bool Log::Unchanged(const ReadSet& read, const LogPosition& older, const LogPosition& newer) const {
+  const std::shared_lock lock(mutex_);
+  const SegmentNumber first = segments_.front()->number();
+  if (older.segment < first || newer.segment < older.segment || newer.segment > segments_.back()->number())
+    return false;
+  FrameNumber from = older.frames;
+  for (uint64_t number = older.segment.value; number <= newer.segment.value; number++) {
+    const FrameIndex& index = segments_[number - first.value]->index;
+    const FrameNumber end = number == newer.segment.value ? newer.frames : index.size();
+    for (uint32_t frame = from.value + 1; frame <= end.value; frame++) {
+      if (read.Has(index.PageOf({frame}))) return false;
+    }
+    from = {0};
+  }
+  return true;
+}
+
 std::optional<FrameLocation> Log::Find(PageNumber page, const LogPosition& at) const {
   const std::shared_lock lock(mutex_);
   const SegmentNumber first = segments_.front()->number();

@@ -14,6 +14,7 @@
 #include "os/file_system.h"
 #include "store/layout.h"
 #include "store/page_cache.h"
+#include "store/read_set.h"
 #include "store/segment.h"
 
 namespace sqlite_efs {
@@ -69,6 +70,10 @@ class Log {
 
   // How many frames were committed after `older` up to `newer`.
   uint64_t FramesBetween(const LogPosition& older, const LogPosition& newer) const;
+
+  // Whether none of the pages read was committed anew after `older` up to `newer`. False also if the index does not
+  // have all that was committed in between, because it was merged.
+  bool Unchanged(const ReadSet& read, const LogPosition& older, const LogPosition& newer) const;
 
   // The newest frame of `page` in the state `at`; nothing if the base holds the page.
   std::optional<FrameLocation> Find(PageNumber page, const LogPosition& at) const;

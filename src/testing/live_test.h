@@ -54,8 +54,9 @@ class OtherProcess {
   explicit OtherProcess(const std::string& path)
       : layout_(path), database_(Database::Open(SystemEnvironment(), path, StoreOptions{})) {}
 
-  // Commits a change of nothing but SQLite's change counter; the transaction's outcome.
-  Status Commit(Duration timeout = std::chrono::seconds(5)) {
+  // Commits a change of nothing but SQLite's change counter; the transaction's outcome. `also`: a page that is written
+  // again, as it is.
+  Status Commit(Duration timeout = std::chrono::seconds(5), PageNumber also = {0}) {
     EFS_RETURN_IF_ERROR(database_.status());
     Database& database = **database_;
     EFS_ASSIGN_OR_RETURN(Snapshot snapshot, database.TakeSnapshot());
@@ -66,6 +67,10 @@ class OtherProcess {
     WriteBigEndian32(&page[kChangeCounterOffset], counter);
     WriteBigEndian32(&page[kVersionValidForOffset], counter);
     EFS_RETURN_IF_ERROR(writer->WritePage({1}, page));
+    if (also.value != 0) {
+      EFS_RETURN_IF_ERROR(snapshot.ReadPage(also, 0, page));
+      EFS_RETURN_IF_ERROR(writer->WritePage(also, page));
+    }
     return writer->Commit(snapshot.page_count(), &snapshot);
   }
 

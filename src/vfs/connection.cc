@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "os/clock.h"
@@ -74,11 +75,24 @@ int Connection::Read(MutableBytes out, uint64_t offset) {
     const PageNumber page = {static_cast<uint32_t>((offset + done) / size + 1)};
     const Status status = ReadPage(*view, page, in_page, out.subspan(done, n));
     if (!status.ok()) return ReadError(status);
+    if (page.value == 1) NoteCounter(offset, out.first(done + n));
+    if (level_ != SQLITE_LOCK_NONE) read_.Add(page);
     done += n;
   }
   if (here == out.size()) return SQLITE_OK;
   std::fill(out.begin() + static_cast<ptrdiff_t>(here), out.end(), std::byte{0});
   return SQLITE_IOERR_SHORT_READ;
+}
+
+// SQLite keeps its cache from one transaction to the next if the counter is the one that it remembers. So one that is
+// higher than all that it has ever seen makes it empty the cache.
+void Connection::NoteCounter(uint64_t offset, Bytes read) {
+  if (level_ == SQLITE_LOCK_NONE || offset > kChangeCounterOffset) return;
+  const size_t at = kChangeCounterOffset - offset;
+  if (read.size() < at + sizeof(uint32_t)) return;
+  const uint32_t counter = ReadBigEndian32(&read[at]);
+  if (!std::exchange(is_validated_, true) && counter > highest_counter_) read_.Clear();
+  highest_counter_ = std::max(highest_counter_, counter);
 }
 
 Status Connection::ReadPage(const Snapshot& view, PageNumber page, size_t offset, MutableBytes out) {
@@ -142,6 +156,8 @@ int Connection::Lock(int level) {
     snapshot_ = std::move(*snapshot);
     page_size_ = snapshot_.page_size();
     page_count_ = snapshot_.page_count();
+    counter_lead_ = 0;
+    is_validated_ = false;
     level_ = SQLITE_LOCK_SHARED;
   }
   if (level >= SQLITE_LOCK_RESERVED && !writer_) {
@@ -150,10 +166,13 @@ int Connection::Lock(int level) {
     const Instant begun = database_->clock().Now();
     if (has_waited && begun < next_attempt_) return Refuse();
     Result<std::unique_ptr<Writer>> writer =
-        database_->BeginWrite(snapshot_, owner_, has_waited ? Duration::zero() : settings_.timeout);
+        database_->BeginWrite(snapshot_, owner_, has_waited ? Duration::zero() : settings_.timeout, &read_);
     if (!writer.ok()) return ReportRefusal(writer.status(), begun, has_waited);
     last_timeout_.reset();
     writer_ = std::move(*writer);
+    // Nothing that SQLite has read differs there; what it reads from now on comes from there.
+    if (writer_->counter_lead() != 0) snapshot_ = writer_->from();
+    counter_lead_ += writer_->counter_lead();
     write_state_ = WriteState::kClean;
     rolling_back_ = false;
     has_journal_ = false;
@@ -201,6 +220,7 @@ Status Connection::WritePage(PageNumber page, Bytes content) {
   if (rolling_back_) write_state_ = WriteState::kDiscarded;
   page_count_ = std::max(page_count_, page.value);
   if (write_state_ == WriteState::kDiscarded) return {};
+  read_.Add(page);
   if (page.value != 1) return writer_->WritePage(page, content);
   if (PageSizeOf(content) != page_size_) return Status::IoError(PageSizeIsFixed(database_->path(), page_size_));
   written_counter_ = ReadBigEndian32(&content[kChangeCounterOffset]);
@@ -210,8 +230,12 @@ Status Connection::WritePage(PageNumber page, Bytes content) {
     // A backup copied this page from a database in WAL mode into SQLite's cache. A counter that SQLite does not expect
     // makes it read the page anew, as one in rollback mode.
     (*written_counter_)++;
-    WriteBigEndian32(&image[kChangeCounterOffset], *written_counter_);
-    WriteBigEndian32(&image[kVersionValidForOffset], *written_counter_);
+  }
+  highest_counter_ = std::max(highest_counter_, *written_counter_);
+  if (const uint32_t counter = *written_counter_ + counter_lead_;
+      counter != ReadBigEndian32(&content[kChangeCounterOffset])) {
+    WriteBigEndian32(&image[kChangeCounterOffset], counter);
+    WriteBigEndian32(&image[kVersionValidForOffset], counter);
   }
   image[kWriteVersionOffset] = image[kWriteVersionOffset + 1] = kVersionWal;
   return writer_->WritePage(page, image);
@@ -222,13 +246,13 @@ int Connection::Truncate(uint64_t size) {
   return SQLITE_OK;
 }
 
-// Whether page 1 was written with another change counter than the snapshot's.
+// Whether SQLite wrote page 1 with another change counter than the one that it had read.
 Result<bool> Connection::CounterRaised() const {
   if (!written_counter_) return false;
   if (snapshot_.is_new()) return *written_counter_ != 0;
   std::array<std::byte, 4> before;
   EFS_RETURN_IF_ERROR(snapshot_.ReadPage({1}, kChangeCounterOffset, before));
-  return ReadBigEndian32(before.data()) != *written_counter_;
+  return ReadBigEndian32(before.data()) - counter_lead_ != *written_counter_;
 }
 
 int Connection::Sync() {

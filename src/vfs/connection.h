@@ -62,6 +62,7 @@ class Connection {
   Status WritePage(PageNumber page, Bytes content);
   Status Commit();
   Result<bool> CounterRaised() const;
+  void NoteCounter(uint64_t offset, Bytes read);
   uint32_t page_size() const { return page_size_; }
   bool HasWaited();
   int Refuse();
@@ -82,10 +83,16 @@ class Connection {
   uint32_t page_size_ = 0;   // of the snapshot; of a new database, once it is known; otherwise 0
   uint32_t page_count_ = 0;  // of the file as SQLite sees it
   std::unique_ptr<Writer> writer_;
+  // What SQLite may have in its own cache, which survives transactions: every page read or written since it last
+  // emptied it.
+  ReadSet read_;
+  bool is_validated_ = false;     // SQLite has read the change counter since it took the SHARED lock
+  uint32_t highest_counter_ = 0;  // that SQLite has read or written
+  uint32_t counter_lead_ = 0;     // how far the snapshot's counter is ahead of the one that SQLite knows
   WriteState write_state_ = WriteState::kClean;
   bool has_journal_ = false;
   bool rolling_back_ = false;
-  std::optional<uint32_t> written_counter_;  // of page 1 as written last
+  std::optional<uint32_t> written_counter_;  // of page 1 as SQLite wrote it last
   uint32_t written_page_count_ = 0;          // as page 1 states it; 0: not valid
   std::optional<Instant> last_timeout_;      // when the lock was last waited for in vain
   Instant next_attempt_;                     // of a repetition, not before it

@@ -29,6 +29,7 @@ using testing::Uri;
 using testing::VfsFiles;
 
 constexpr int kPrimary = 0xff;
+constexpr PageNumber kRootOfT = {2};
 // More than the engine keeps of a transaction in memory; each is a KB.
 constexpr int kSpillingRows = 4 * testing::kSpill_bytes / 1000;
 
@@ -390,12 +391,12 @@ TEST_F(ConnectionTest, Stale_transaction_of_another_process_gets_busy_snapshot) 
   OtherProcess other(Path());
   ASSERT_EQ(db_.Exec("BEGIN"), SQLITE_OK);
   ASSERT_EQ(db_.Query(kSummary), kAsBefore);
-  ASSERT_TRUE(other.Commit().ok());
+  ASSERT_TRUE(other.Commit(std::chrono::seconds(5), kRootOfT).ok());
   EXPECT_EQ(db_.Exec("INSERT INTO t VALUES (1001, 'w')"), SQLITE_BUSY_SNAPSHOT);
   ASSERT_EQ(db_.Exec("ROLLBACK; INSERT INTO t VALUES (1000, 'z')"), SQLITE_OK) << db_.message();
 }
 
-// Another process commits once, between this connection's snapshot and its lease.
+// Another process changes what was read, between this connection's snapshot and its lease.
 class OvertakenTest : public ConnectionTest {
  protected:
   void SetUp() override {
@@ -404,7 +405,7 @@ class OvertakenTest : public ConnectionTest {
     other_ = std::make_unique<OtherProcess>(Path());
     VfsFiles().Before([this](const Call& call) -> sqlite_efs::Status {
       if (!Is(call, Op::kTryLock, "/lease") || std::exchange(overtaken_, true)) return {};
-      return other_->Commit();
+      return other_->Commit(std::chrono::seconds(5), kRootOfT);
     });
   }
   static int OnBusy(void* self, int) { return ++static_cast<OvertakenTest*>(self)->busy_calls_ < 100 ? 1 : 0; }

@@ -73,6 +73,7 @@ std::string Connection::StatusJson() {
   json counters = {{"commits", database_->commits.load()},
                    {"frames_written", database_->frames_written.load()},
                    {"conflicts", database_->conflicts.load()},
+                   {"upgrades", database_->upgrades.load()},
                    {"lease_waits", database_->lease_waits.load()}};
   if (live) {
     const LogPosition newest = live->log().newest();

@@ -364,7 +364,7 @@ TEST_F(VfsTest, Status_is_one_json_object) {
   EXPECT_EQ(status["lease"]["by_this_connection"], true);
   for (const char* name : {"capacity_bytes", "bytes", "hits", "misses"}) EXPECT_TRUE(status["cache"].contains(name));
   for (const char* name : {"looks", "scans", "frames_read", "pages_from_log", "pages_from_base", "commits",
-                           "frames_written", "conflicts", "lease_acquisitions", "lease_waits", "seals"}) {
+                           "frames_written", "conflicts", "upgrades", "lease_acquisitions", "lease_waits", "seals"}) {
     EXPECT_TRUE(status["counters"].contains(name)) << name;
   }
   EXPECT_TRUE(status.contains("last_error"));

@@ -172,6 +172,19 @@ print(sorted(Author.objects.values_list("name", flat=True)))
     assert said.startswith("database is locked: ")
 
 
+def test_a_transaction_goes_on_if_others_have_changed_what_it_has_not_read(migrated):
+    migrated.script("Note.objects.create(author=Author.objects.create(name='first'), text='old')")
+    out = migrated.script("""
+with transaction.atomic():
+    author = Author.objects.get()
+    elsewhere("Note.objects.update(text='new')")
+    Author.objects.filter(pk=author.pk).update(name="later")
+    print(Note.objects.get().text)
+print(Author.objects.get().name)
+""")
+    assert out.splitlines() == ["new", "later"]
+
+
 def test_many_processes_write(migrated):
     migrated.configure(OPTIONS=PATIENT)
     text = "for i in range(40): Author.objects.create(name=f'{sys.argv[1]}-{i}')"
