@@ -1,6 +1,7 @@
 #include "sim/client.h"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <string>
 #include <utility>
@@ -22,6 +23,13 @@ constexpr uint64_t kFewFaults = 3;
 constexpr Time kLongestExtraPause = 5 * kSecond;
 constexpr size_t kMaxExtra = 120;
 constexpr int64_t kTxPerClient = 1'000'000;
+
+constexpr std::array<const char*, kRegisters> kReadRegister = {"SELECT v, tx FROM r0", "SELECT v, tx FROM r1",
+                                                               "SELECT v, tx FROM r2", "SELECT v, tx FROM r3",
+                                                               "SELECT v, tx FROM r4", "SELECT v, tx FROM r5"};
+constexpr std::array<const char*, kRegisters> kWriteRegister = {
+    "UPDATE r0 SET v = ?, tx = ?", "UPDATE r1 SET v = ?, tx = ?", "UPDATE r2 SET v = ?, tx = ?",
+    "UPDATE r3 SET v = ?, tx = ?", "UPDATE r4 SET v = ?, tx = ?", "UPDATE r5 SET v = ?, tx = ?"};
 
 // SQLite's answers that say that the files contradict themselves, or that the program does.
 bool IsDamage(int rc) {
@@ -50,6 +58,11 @@ bool MakeTables(Sql& sql) {
   for (int64_t i = 0; i < kAccounts; i++) {
     ok = ok && sql.Run("INSERT INTO acct VALUES(?, ?)", {i, kOpeningBalance}) == SQLITE_OK;
   }
+  for (int i = 0; i < kRegisters; i++) {
+    const std::string name = "r" + std::to_string(i);
+    ok = ok && sql.Execute("CREATE TABLE " + name + "(id INTEGER PRIMARY KEY, v INTEGER, tx INTEGER)") == SQLITE_OK;
+    ok = ok && sql.Execute("INSERT INTO " + name + " VALUES(1, 0, 0)") == SQLITE_OK;
+  }
   for (int64_t i = 0; i < kPads; i++) {
     ok = ok && sql.Run("INSERT INTO pad VALUES(?, ?, ?)", {i, 0, {PadSize(0, i), PadByte(0)}}) == SQLITE_OK;
   }
@@ -65,8 +78,16 @@ int ReadOrder(Sql& sql, std::vector<Tx>* order) {
   return rc == SQLITE_OK && gap ? SQLITE_CORRUPT : rc;
 }
 
+int ReadRegister(Sql& sql, int item, Version* version) {
+  return sql.Run(kReadRegister[static_cast<size_t>(item)], {}, [&](sqlite3_stmt* row) {
+    version->number = sqlite3_column_int64(row, 0);
+    version->tx = sqlite3_column_int64(row, 1);
+  });
+}
+
 int ReadAll(Sql& sql, Seen* seen) {
   Model model;
+  seen->reads.clear();
   int64_t count = 0;
   bool strange = false;
   int rc = sql.Run("SELECT n, tx FROM head", {}, [&](sqlite3_stmt* row) {
@@ -99,7 +120,13 @@ int ReadAll(Sql& sql, Seen* seen) {
       strange = strange || count != sqlite3_column_int64(row, 1);
     });
   }
+  for (int item = 0; item < kRegisters && rc == SQLITE_OK; item++) {
+    Version version;
+    rc = ReadRegister(sql, item, &version);
+    seen->reads.push_back({item, version});
+  }
   if (rc != SQLITE_OK) return rc;
+  seen->reads.push_back({kHead, {seen->position, seen->tx}});
   seen->whole = true;
   seen->digest = model.Digest();
   return strange || count != seen->position ? SQLITE_CORRUPT : SQLITE_OK;
@@ -189,6 +216,8 @@ void Client::Do(const Task& task) {
       return Run("PRAGMA wal_checkpoint");
     case Work::kDetach:
       return Detach();
+    case Work::kCross:
+      return Cross(task);
     default:
       return Write(task);
   }
@@ -221,6 +250,7 @@ void Client::Glance() {
 
 void Client::Read(Random random, Time longest_pause) {
   const int64_t floor = Floor();
+  const Floors floors = checker_.floors();
   Seen first;
   Seen seen;
   int rc = sql_->Run("BEGIN");
@@ -241,6 +271,7 @@ void Client::Read(Random random, Time longest_pause) {
   if (process_->dead()) return;
   counts_.reads++;
   Saw(seen.position, floor);
+  checker_.Fresh(seen.reads, floors, "client " + std::to_string(number_));
   checker_.Add(seen);
 }
 
@@ -341,6 +372,8 @@ void Client::Write(const Task& task) {
   if (rc == SQLITE_OK) rc = Head(&position, &predecessor);
   const bool began = rc == SQLITE_OK && !process_->dead();
   if (began) Saw(position, floor);
+  if (began) written.reads.push_back({kHead, {position, predecessor}});
+  if (began) written.writes.push_back(kHead);
   if (rc == SQLITE_OK) rc = Body(task, random, &written);
   if (rc == SQLITE_OK) rc = sql_->Run("INSERT INTO list VALUES(?, ?)", {position + 1, written.tx});
   if (rc == SQLITE_OK) rc = sql_->Run("UPDATE head SET n = ?, tx = ?", {position + 1, written.tx});
@@ -349,15 +382,95 @@ void Client::Write(const Task& task) {
     rc = sql_->Run("ROLLBACK");
   } else if (rc == SQLITE_OK) {
     written.position = position + 1;
-    written.commit_tried = true;
-    rc = sql_->Run("COMMIT");
-    if (rc == SQLITE_OK) written.outcome = Written::Outcome::kAcknowledged;
-    if (rc == SQLITE_IOERR_FSYNC) written.outcome = Written::Outcome::kUnknown;
-    if (rc == SQLITE_IOERR_FSYNC) Excuse(begun);
+    rc = Commit(begun, &written);
   }
   if (rc != SQLITE_OK) Failed(rc, "a write");
   if (sql_->in_transaction()) (void)sql_->Run("ROLLBACK");
   if (process_->dead() && written.commit_tried) written.outcome = Written::Outcome::kUnknown;
+  checker_.Add(std::move(written));
+}
+
+int Client::Commit(const Circumstances& begun, Written* written) {
+  written->commit_tried = true;
+  const int rc = sql_->Run("COMMIT");
+  if (rc == SQLITE_OK) written->outcome = Written::Outcome::kAcknowledged;
+  if (rc == SQLITE_IOERR_FSYNC) written->outcome = Written::Outcome::kUnknown;
+  if (rc == SQLITE_IOERR_FSYNC) Excuse(begun);
+  return rc;
+}
+
+int Client::CrossRead(const std::vector<int>& items, std::vector<Access>* reads) {
+  for (const int item : items) {
+    Version version;
+    const int rc = item == kHead ? Head(&version.number, &version.tx) : ReadRegister(*sql_, item, &version);
+    if (rc != SQLITE_OK) return rc;
+    if (!process_->dead()) reads->push_back({item, version});
+  }
+  return SQLITE_OK;
+}
+
+// Reads in a transaction of its own: SQLite may keep in its cache what the next one then does not ask for.
+void Client::LookAhead(const std::vector<int>& items) {
+  const Floors floors = checker_.floors();
+  Seen seen;
+  seen.position = -1;
+  int rc = sql_->Run("BEGIN");
+  if (rc == SQLITE_OK) rc = CrossRead(items, &seen.reads);
+  if (rc == SQLITE_OK) rc = sql_->Run("COMMIT");
+  if (rc != SQLITE_OK) Failed(rc, "a look ahead");
+  if (sql_->in_transaction()) (void)sql_->Run("ROLLBACK");
+  if (rc != SQLITE_OK || process_->dead()) return;
+  checker_.Fresh(seen.reads, floors, "client " + std::to_string(number_));
+  checker_.Add(seen);
+}
+
+// Writes one or two registers, each with the next version.
+int Client::CrossBody(Random& random, Written* written) {
+  const auto first = static_cast<int>(random.Below(kRegisters));
+  int rc = SQLITE_OK;
+  for (int i = 0; i < (random.OneIn(3) ? 2 : 1) && rc == SQLITE_OK; i++) {
+    const int item = (first + i) % kRegisters;
+    const auto is_read = [&](const Access& access) { return access.item == item; };
+    auto read = std::find_if(written->reads.begin(), written->reads.end(), is_read);
+    if (read == written->reads.end()) {
+      rc = CrossRead({item}, &written->reads);
+      read = std::find_if(written->reads.begin(), written->reads.end(), is_read);
+    }
+    if (rc == SQLITE_OK && read == written->reads.end()) rc = SQLITE_ABORT;  // the process is dead
+    if (rc == SQLITE_OK) {
+      written->writes.push_back(item);
+      rc = sql_->Run(kWriteRegister[static_cast<size_t>(item)], {read->version.number + 1, written->tx});
+    }
+  }
+  return rc;
+}
+
+void Client::Cross(const Task& task) {
+  Random random(task.seed);
+  std::vector<int> items;
+  for (int item = 0; item < kItems; item++) {
+    if (random.OneIn(item == kHead ? 8 : 3)) items.push_back(item);
+  }
+  if (random.OneIn(2)) LookAhead(items);
+  if (process_->dead()) return;
+  const Circumstances begun = Present();
+  const Floors floors = checker_.floors();
+  Written written;
+  written.tx = number_ * kTxPerClient + ++transactions_;
+  written.takes_place = false;
+  int rc = sql_->Run("BEGIN");
+  if (rc == SQLITE_OK) rc = CrossRead(items, &written.reads);
+  const uint64_t commits = checker_.commits;
+  Pause(random, kSecond);
+  const bool overtaken = checker_.commits != commits && !written.reads.empty();
+  if (rc == SQLITE_OK) rc = CrossBody(random, &written);
+  if (rc == SQLITE_OK && overtaken) counts_.upgrades++;
+  if (rc == SQLITE_OK && random.OneIn(4)) Pause(random, kSecond);
+  if (rc == SQLITE_OK) rc = random.OneIn(8) ? sql_->Run("ROLLBACK") : Commit(begun, &written);
+  if (rc != SQLITE_OK) Failed(rc, "a write across");
+  if (sql_->in_transaction()) (void)sql_->Run("ROLLBACK");
+  if (process_->dead() && written.commit_tried) written.outcome = Written::Outcome::kUnknown;
+  if (!process_->dead()) checker_.Fresh(written.reads, floors, "client " + std::to_string(number_));
   checker_.Add(std::move(written));
 }
 

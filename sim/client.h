@@ -23,6 +23,7 @@ enum class Work : uint8_t {
   kRollback,   // the same, and rolls back
   kSavepoint,  // rolls a part back, and commits the rest
   kTables,     // makes or drops a table
+  kCross,      // reads some registers and writes others, in a transaction that takes no place in the order
   kVacuum,
   kCheckpoint,
   kDetach,
@@ -38,6 +39,7 @@ struct ClientCounts {
   uint64_t conflicts = 0;  // SQLITE_BUSY of either kind
   uint64_t errors = 0;     // any other refusal
   uint64_t reads = 0;
+  uint64_t upgrades = 0;  // transactions that wrote although others had committed since they began to read
   uint64_t detaches = 0;
 };
 
@@ -46,6 +48,7 @@ bool MakeTables(Sql& sql);
 
 // Reads everything; on success what was seen. Nothing is read that was not asked for in one transaction.
 int ReadAll(Sql& sql, Seen* seen);
+int ReadRegister(Sql& sql, int item, Version* version);
 int ReadOrder(Sql& sql, std::vector<Tx>* order);
 
 // A user of the database: one connection and a list of tasks. It survives its process, and goes on in another one.
@@ -63,6 +66,12 @@ class Client {
   bool ProveAlive(Process& process);
 
  private:
+  struct Circumstances {
+    Time time = 0;
+    Time disturbed = 0;
+    uint64_t detaches = 0;
+  };
+
   bool NeedsMore() const;
   bool NeedsFaults() const;
   bool Open();
@@ -75,6 +84,11 @@ class Client {
   void Saw(int64_t position, int64_t floor);
   void Read(Random random, Time longest_pause);
   void Write(const Task& task);
+  void Cross(const Task& task);
+  int CrossRead(const std::vector<int>& items, std::vector<Access>* reads);
+  int CrossBody(Random& random, Written* written);
+  void LookAhead(const std::vector<int>& items);
+  int Commit(const Circumstances& begun, Written* written);
   int Begin(const Task& task, Random& random);
   int Body(const Task& task, Random& random, Written* written);
   int Transfer(Random& random, Written* written);
@@ -86,11 +100,6 @@ class Client {
   void Detach();
   void Pause(Random& random, Time longest);
   void Failed(int rc, const char* where);
-  struct Circumstances {
-    Time time = 0;
-    Time disturbed = 0;
-    uint64_t detaches = 0;
-  };
   Circumstances Present() const;
   void Excuse(const Circumstances& begun);
 

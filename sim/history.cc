@@ -111,6 +111,7 @@ class History {
       const auto kind = static_cast<FaultKind>(i);
       kinds[i] = kinds[i] && !(local_ && NeedsNetwork(kind)) && !(hosts == 1 && NeedsService(kind));
     }
+    crosses_ = Random(Mix(plan_.seed, 12)).OneIn(2);
     world_.faults = DrawFaults(Random(Mix(plan_.seed, 11)), kinds,
                                random_.Between(options_.least_faults, options_.most_faults), kExpectedCalls);
     for (size_t i = 0; i < world_.faults.size(); i++) world_.faults[i].masked = plan_.masked_faults.contains(i);
@@ -134,9 +135,11 @@ class History {
   Client* AddClient(bool read_only, uint64_t detaches) {
     const size_t number = clients_.size() + 1;
     Random random(Mix(plan_.seed, 100 + number));
+    Random crossing(Mix(plan_.seed, 200 + number));
     std::vector<Task> tasks(random.Between(kLeastTasks, kMostTasks));
     for (size_t i = 0; i < tasks.size(); i++) {
       Work work = DrawWork(random);
+      if (crosses_ && crossing.OneIn(2)) work = Work::kCross;
       if (read_only) work = random.OneIn(4) ? Work::kGlance : Work::kRead;
       if (detaches != 0 && !read_only && random.OneIn(detaches)) work = Work::kDetach;
       tasks[i] = {work, random.Next(), plan_.masked_tasks.contains({number, i})};
@@ -244,6 +247,7 @@ class History {
   ClientCounts client_counts_;
   Settings settings_;
   bool local_ = false;
+  bool crosses_ = false;  // half of what the clients do takes no place in the order
   Start start_ = Start::kLive;
   bool tables_made_ = false;
   std::vector<std::unique_ptr<Client>> clients_;

@@ -59,6 +59,7 @@ void PrintTable(const Totals& totals, double seconds, int jobs) {
   Row("commits", totals.commits);
   Row("  fewest", totals.fewest_commits);
   Row("reads", totals.clients.reads);
+  Row("upgrades", totals.clients.upgrades);
   Row("conflicts, busy", totals.clients.conflicts);
   Row("refusals", totals.clients.errors);
   Row("unknown outcomes", totals.unknown);

@@ -102,6 +102,7 @@ void Totals::Add(const Report& report) {
   clients.conflicts += report.clients.conflicts;
   clients.errors += report.clients.errors;
   clients.reads += report.clients.reads;
+  clients.upgrades += report.clients.upgrades;
   clients.detaches += report.clients.detaches;
 }
 

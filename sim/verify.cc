@@ -26,6 +26,9 @@ void Judge(Sql& sql, const std::string& source, Checker& checker) {
   int rc = ReadAll(sql, &seen);
   if (rc == SQLITE_OK) rc = ReadOrder(sql, &state.order);
   state.digest = seen.digest;
+  for (const Access& read : seen.reads) {
+    if (read.item < kRegisters) state.registers[static_cast<size_t>(read.item)] = read.version;
+  }
   std::string integrity;
   if (rc == SQLITE_OK) {
     rc = sql.Run("PRAGMA integrity_check", {},
