@@ -26,6 +26,8 @@ struct Scenario {
   size_t processes = 2;
   int tenures = 50;  // of each
   Duration hold = milliseconds(10);
+  Duration first_hold = Duration::zero();  // of the first tenure of all; zero: as the others
+  uint64_t max_attempts = 0;               // at one state of the item; 0: any number
   int deaths_per_1000_steps = 0;
   int lost_per_1000 = 0;  // requests
 };
@@ -142,7 +144,9 @@ class Crowd {
     process.record = {};
     process.record.database_id = kId;
     process.record.lock_id = process.name + "/" + std::to_string(++process.attempts);
-    process.pace = std::make_unique<Pace>(kPace, clock_.Now() + seconds(3600));
+    PaceLimits limits = kPace;
+    limits.max_attempts = scenario_.max_attempts;
+    process.pace = std::make_unique<Pace>(limits, clock_.Now() + seconds(3600));
     process.waiting_since = clock_.Now();
     process.in_queue_since = {INT64_MAX};
     process.seen.reset();
@@ -162,7 +166,8 @@ class Crowd {
     longest_wait_ = std::max(longest_wait_, clock_.Now() - process.waiting_since);
     process.holds = true;
     process.pace.reset();
-    return scenario_.hold;
+    const bool first = tenures_++ == 0 && scenario_.first_hold != Duration::zero();
+    return first ? scenario_.first_hold : scenario_.hold;
   }
 
   Duration EndTenure(Process& process) {
@@ -183,6 +188,7 @@ class Crowd {
   int depth_ = 0;
   Duration longest_wait_ = Duration::zero();
   size_t overtaken_ = 0;
+  size_t tenures_ = 0;
 };
 
 // Random numbers decide the waits: each test looks at many.
@@ -204,6 +210,25 @@ TEST(DynamoDbQueueTest, Is_fair_and_fast) {
         EXPECT_LE(crowd.took() / (count * scenario.tenures), hold + 2 * kRoundTrip + milliseconds(15));
         EXPECT_LE(crowd.requests() / (processes * scenario.tenures), processes == 1 ? 2U : 25U);
       }
+    }
+  }
+}
+
+TEST(DynamoDbQueueTest, Nobody_sleeps_through_its_turn_after_a_long_tenure) {
+  for (const Duration first : {milliseconds(300), milliseconds(1000)}) {
+    SCOPED_TRACE("the first one holds it for " + std::to_string(first / milliseconds(1)));
+    for (uint32_t seed = 0; seed < 20; seed++) {
+      Scenario scenario;
+      scenario.processes = 8;
+      scenario.tenures = 3;
+      scenario.hold = milliseconds(100);
+      scenario.first_hold = first;
+      scenario.max_attempts = 10;
+      Crowd crowd(scenario, seed);
+      crowd.Run();
+      ASSERT_TRUE(crowd.all_served());
+      EXPECT_EQ(crowd.overtaken(), 0U);
+      EXPECT_LE(crowd.longest_wait(), first + 8 * (scenario.hold + milliseconds(30)));
     }
   }
 }

@@ -22,7 +22,8 @@ struct PaceLimits {
 // Exponential backoff with full jitter, up to a deadline:
 // https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 // Where attempts are counted, those at one state of the record are spread over the time that is left, and the last of
-// them is made at the deadline. Not thread-safe.
+// them is made at the deadline. Those of who has a turn are not counted, unless only one is
+// allowed. Not thread-safe.
 class Pace {
  public:
   Pace(const PaceLimits& limits, Instant deadline) : limits_(limits), deadline_(deadline) { Restart(); }
@@ -37,7 +38,7 @@ class Pace {
   // What an attempt without success showed.
   struct Prospect {
     bool next_in_turn = false;
-    Duration turn_in = Duration::zero();                    // no turn before that
+    Duration turn_in = Duration::zero();                    // unless zero: the caller has a turn, but not before that
     std::optional<Duration> until_takeover = std::nullopt;  // in what time the holder may be replaced, if that is known
   };
 
@@ -47,6 +48,7 @@ class Pace {
  private:
   Duration Jittered(Duration longest);
   Duration LongestOfNext(Instant now) const;
+  Duration LongestOfLater(Instant now, Duration turn_in) const;
 
   const PaceLimits limits_;
   const Instant deadline_;

@@ -45,6 +45,7 @@ TEST(PaceTest, One_attempt_is_one) {
   PaceLimits limits = kLimits;
   limits.max_attempts = 1;
   EXPECT_FALSE(Pace(limits, Instant() + seconds(5)).Next({}, {}).has_value());
+  EXPECT_FALSE(Pace(limits, Instant() + seconds(5)).Next({}, {.turn_in = milliseconds(25)}).has_value());
 }
 
 TEST(PaceTest, Waits_begin_short_and_grow) {
@@ -110,6 +111,17 @@ TEST(PaceTest, Does_not_ask_before_the_turn_can_come) {
   for (int i = 0; i < 5; i++) ASSERT_GE(*pace.Next({}, {.turn_in = milliseconds(100)}), milliseconds(100));
   EXPECT_EQ(*pace.Next({}, {.turn_in = milliseconds(100), .until_takeover = milliseconds(3)}), milliseconds(3));
   EXPECT_EQ(*Pace(kLimits, Instant() + milliseconds(50)).Next({}, {.turn_in = milliseconds(100)}), milliseconds(50));
+}
+
+TEST(PaceTest, Who_has_others_before_it_is_awake_when_its_turn_comes_and_is_not_counted) {
+  Instant now;
+  Pace pace(kLimits, now + seconds(60));
+  for (int i = 0; i < kRounds; i++) {
+    const std::optional<Duration> wait = pace.Next(now, {.turn_in = milliseconds(25)});
+    ASSERT_TRUE(wait.has_value());
+    ASSERT_LE(*wait, std::max<Duration>(milliseconds(50), (now - Instant()) / 10));
+    now = now + milliseconds(20);
+  }
 }
 
 TEST(PaceTest, Never_spins) {
