@@ -21,7 +21,7 @@ class CurlHttpClient : public HttpClient {
 
   ~CurlHttpClient() override {
     // To clean up would say goodbye on connections that the parent goes on using.
-    if (handle_ != nullptr && ::getpid() == owner_) Curl().easy_cleanup(handle_);
+    if (session_ && ::getpid() == owner_) Curl().easy_cleanup(session_->handle);
   }
 
   Result<HttpResponse> Send(const HttpRequest& request, Duration limit) override {
@@ -36,11 +36,11 @@ class CurlHttpClient : public HttpClient {
                     "an earlier request took so long that there was no time left to send this");
     }
     EFS_RETURN_IF_ERROR(SetUp());
-    return Transfer(handle_, request, certificates_, signer_, limit - (SystemClock().Now() - begin));
+    return Transfer(*session_, request, limit - (SystemClock().Now() - begin));
   }
 
  private:
-  // The right to use handle_, certificates_ and signer_, for one thread at a time.
+  // The right to use session_, for one thread at a time.
   class Turn {
    public:
     Turn(CurlHttpClient& client, Duration limit) : client_(client) {
@@ -67,11 +67,15 @@ class CurlHttpClient : public HttpClient {
   };
 
   Status SetUp() {
-    if (handle_ != nullptr) return Status::Ok();
+    if (session_) return Status::Ok();
     EFS_RETURN_IF_ERROR(LoadLibCurl());
-    EFS_ASSIGN_OR_RETURN(certificates_, FindCertificates(ca_bundle_, PosixFileSystem()));
-    handle_ = Curl().easy_init();
-    return handle_ != nullptr ? Status::Ok() : Status::Invalid("libcurl cannot start: no memory");
+    EFS_ASSIGN_OR_RETURN(Certificates certificates, FindCertificates(ca_bundle_, PosixFileSystem()));
+    CURL* handle = Curl().easy_init();
+    if (handle == nullptr) return Status::Invalid("libcurl cannot start: no memory");
+    session_ = std::make_unique<CurlSession>();
+    session_->handle = handle;
+    session_->certificates = std::move(certificates);
+    return Status::Ok();
   }
 
   const std::string ca_bundle_;
@@ -79,9 +83,7 @@ class CurlHttpClient : public HttpClient {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool busy_ = false;
-  Certificates certificates_;
-  Signer signer_;
-  CURL* handle_ = nullptr;
+  std::unique_ptr<CurlSession> session_;  // once a request was sent
 };
 
 }  // namespace

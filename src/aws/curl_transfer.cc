@@ -22,10 +22,13 @@ struct FreeList {
   void operator()(curl_slist* list) const { Curl().slist_free_all(list); }
 };
 
-// The options of a request; remembers the first that libcurl refused.
+// The options of one request, for as long as the object lives; remembers the first that libcurl refused.
 class Options {
  public:
-  explicit Options(CURL* handle) : handle_(handle) { Curl().easy_reset(handle); }
+  explicit Options(CURL* handle) : handle_(handle) {}
+  ~Options() { Curl().easy_reset(handle_); }  // it must not point to what ends with the request
+  Options(const Options&) = delete;
+  Options& operator=(const Options&) = delete;
 
   template <typename T>
   void Set(CURLoption option, T value) {
@@ -41,6 +44,7 @@ class Options {
 
 // What arrives of the reply; stops the transfer when it is too long.
 struct Arrival {
+  std::vector<HttpHeader> headers;
   std::string body;
   size_t bytes = 0;
   bool too_long = false;
@@ -60,12 +64,24 @@ size_t OnBody(char* data, size_t size, size_t count, void* user) {
   return size * count;
 }
 
+std::string_view Trimmed(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
+  return text.substr(0, text.find_last_not_of(kBlanks) + 1);
+}
+
 size_t OnHeader(char* data, size_t size, size_t count, void* user) {
   auto* arrival = static_cast<Arrival*>(user);
   if (!arrival->Count(size * count)) return 0;
   const std::string_view line(data, size * count);
-  if (line == "\r\n" || line == "\n") arrival->head_complete = true;
-  if (line.starts_with("HTTP/")) arrival->head_complete = false;
+  if (line.starts_with("HTTP/")) {  // of a later reply, where "100 Continue" or a proxy's came before
+    arrival->head_complete = false;
+    arrival->headers.clear();
+  } else if (line == "\r\n" || line == "\n") {
+    arrival->head_complete = true;
+  } else if (const size_t colon = line.find(':'); colon != line.npos && !arrival->head_complete) {
+    arrival->headers.push_back({std::string(line.substr(0, colon)), std::string(Trimmed(line.substr(colon + 1)))});
+  }
   return size * count;
 }
 
@@ -75,8 +91,9 @@ curl_socket_t OnSocket(void* /*user*/, curlsocktype /*purpose*/, curl_sockaddr* 
 }
 
 // Checks what libcurl would take its own way.
-Result<Url> CheckUrl(const HttpRequest& request) {
-  const std::optional<Url> url = ParseUrl(request.url);
+Result<Url> CheckUrl(CurlSession& session, const HttpRequest& request) {
+  if (request.url != session.url_text) session.url = ParseUrl(session.url_text = request.url);
+  const std::optional<Url>& url = session.url;
   if (!url)
     return Status::Invalid(
         "the URL of a service is malformed; it must be as in https://dynamodb.eu-west-1.amazonaws.com");
@@ -186,32 +203,26 @@ HttpResponse TakeReply(CURL* handle, Arrival&& arrival) {
   long status = 0;
   Curl().easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
   response.status = static_cast<int>(status);
-  // Bounded by kMaxReplyBytes.
-  constexpr int kLastReply = -1;
-  for (curl_header* header = nullptr;
-       (header = Curl().easy_nextheader(handle, CURLH_HEADER, kLastReply, header)) != nullptr;) {
-    response.headers.push_back({header->name, header->value});
-  }
+  response.headers = std::move(arrival.headers);
   response.body = std::move(arrival.body);
   return response;
 }
 
 }  // namespace
 
-Result<HttpResponse> Transfer(CURL* handle, const HttpRequest& request, const Certificates& certificates,
-                              Signer& signer, Duration limit) {
+Result<HttpResponse> Transfer(CurlSession& session, const HttpRequest& request, Duration limit) {
   const Instant begun = SystemClock().Now();
-  EFS_ASSIGN_OR_RETURN(const Url url, CheckUrl(request));
+  EFS_ASSIGN_OR_RETURN(const Url url, CheckUrl(session, request));
   const std::string host = url.host_and_port();
   if (limit <= Duration::zero()) return Status(StatusCode::kUnavailable, host + ": no time left to send a request");
   if (request.body.size() > kMaxRequestBytes) return Status::Invalid(host + ": a request that is too long to send");
-  EFS_ASSIGN_OR_RETURN(curl_slist* const headers, MakeHeaders(request, host, signer));
+  EFS_ASSIGN_OR_RETURN(curl_slist* const headers, MakeHeaders(request, host, session.signer));
   const std::unique_ptr<curl_slist, FreeList> owner(headers);
 
   std::array<char, CURL_ERROR_SIZE> detail{};
   Arrival arrival;
-  Options options(handle);
-  SetSafety(options, certificates, limit);
+  Options options(session.handle);
+  SetSafety(options, session.certificates, limit);
   SetRequest(options, request);
   options.Set(CURLOPT_HTTPHEADER, headers);
   options.Set(CURLOPT_ERRORBUFFER, detail.data());
@@ -220,14 +231,13 @@ Result<HttpResponse> Transfer(CURL* handle, const HttpRequest& request, const Ce
   options.Set(CURLOPT_HEADERFUNCTION, &OnHeader);
   options.Set(CURLOPT_HEADERDATA, &arrival);
 
-  CURLcode code = options.first_failure() == CURLE_OK ? Curl().easy_perform(handle) : options.first_failure();
+  CURLcode code = options.first_failure() == CURLE_OK ? Curl().easy_perform(session.handle) : options.first_failure();
   if (code == CURLE_OK && !arrival.head_complete) code = CURLE_GOT_NOTHING;
-  Result<HttpResponse> result = code == CURLE_OK ? Result<HttpResponse>(TakeReply(handle, std::move(arrival)))
+  Result<HttpResponse> result = code == CURLE_OK ? Result<HttpResponse>(TakeReply(session.handle, std::move(arrival)))
                                                  : Explain(code, host, detail.data(), arrival.too_long);
   if (code == CURLE_COULDNT_RESOLVE_HOST) {
     result = ExplainMissingHost(result.status(), request, url.host, limit - (SystemClock().Now() - begun));
   }
-  Curl().easy_reset(handle);  // it must not point to what ends here
   return result;
 }
 

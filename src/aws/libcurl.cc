@@ -46,7 +46,6 @@ const char* FindAll(void* library, LibCurl* curl) {
   symbols.Find("curl_easy_setopt", &curl->easy_setopt);
   symbols.Find("curl_easy_perform", &curl->easy_perform);
   symbols.Find("curl_easy_getinfo", &curl->easy_getinfo);
-  symbols.Find("curl_easy_nextheader", &curl->easy_nextheader);
   symbols.Find("curl_easy_strerror", &curl->easy_strerror);
   symbols.Find("curl_easy_reset", &curl->easy_reset);
   symbols.Find("curl_easy_cleanup", &curl->easy_cleanup);
@@ -59,9 +58,17 @@ const char* FindAll(void* library, LibCurl* curl) {
   symbols.Find("curl_free", &curl->free);
   symbols.Find("curl_getdate", &curl->getdate);
   // dlsym() looks into what a library needs, too.
-  symbols.Find("SHA256", &curl->sha256);
   symbols.Find("EVP_sha256", &curl->evp_sha256);
-  symbols.Find("HMAC", &curl->hmac);
+  symbols.Find("EVP_MD_CTX_new", &curl->digest_new);
+  symbols.Find("EVP_DigestInit_ex", &curl->digest_init);
+  symbols.Find("EVP_DigestUpdate", &curl->digest_update);
+  symbols.Find("EVP_DigestFinal_ex", &curl->digest_final);
+  symbols.Find("EVP_MD_CTX_free", &curl->digest_free);
+  symbols.Find("HMAC_CTX_new", &curl->hmac_new);
+  symbols.Find("HMAC_Init_ex", &curl->hmac_init);
+  symbols.Find("HMAC_Update", &curl->hmac_update);
+  symbols.Find("HMAC_Final", &curl->hmac_final);
+  symbols.Find("HMAC_CTX_free", &curl->hmac_free);
   return symbols.missing();
 }
 

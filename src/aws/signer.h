@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "aws/http_client.h"
+#include "aws/sha256.h"
 
 namespace sqlite_efs {
 
@@ -17,11 +18,11 @@ class Signer {
   std::vector<HttpHeader> Headers(const HttpRequest& request, const std::string& host);
 
  private:
-  const std::string& KeyOf(const Signature& with, const std::string& date);
+  void SetKey(const Signature& with, const std::string& date);
 
-  // The latest key that was derived, which is good for a day, and what from.
+  // Has the latest key that was derived, which is good for a day, and what it was derived from.
+  Sha256 hash_;
   std::string from_;
-  std::string key_;
 };
 
 }  // namespace sqlite_efs

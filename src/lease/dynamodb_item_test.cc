@@ -102,5 +102,17 @@ TEST(DynamoDbItemTest, Garbage_tells_nothing) {
   }
 }
 
+TEST(DynamoDbItemTest, Attributes_of_others_are_kept_whatever_they_are) {
+  const std::string brackets(200, '[');
+  const DynamoDbAttributes attributes = {{"b", R"({"BOOL":true})"},
+                                         {"l", R"({"L":[{"N":"1"},{"S":"x"}]})"},
+                                         {"m", R"({"M":{"a":{"M":{}},"b":{"NS":["1","2"]},"c":{"S":"\\\"{["}}})"},
+                                         {"s", TextValue(brackets + "\"" + brackets)}};
+  const Result<std::optional<DynamoDbItem>> item =
+      ParseReply("{\"Item\":" + FormatAttributes(attributes) + "}", "Item");
+  ASSERT_TRUE(item.ok());
+  EXPECT_EQ((*item)->attributes, attributes);
+}
+
 }  // namespace
 }  // namespace sqlite_efs

@@ -114,7 +114,7 @@ Result<AcquireReply> DynamoDbLeaseStore::TryAcquire(const LeaseRecord& wanted, c
 
 void DynamoDbLeaseStore::BeginWaiting(const LeaseRecord& wanted) {
   lock_id_ = wanted.lock_id;
-  ticket_ = NewTicket();
+  ticket_.clear();
   known_ = held_ = false;
   item_.reset();
   past_.clear();
@@ -143,6 +143,7 @@ Result<DynamoDbLeaseStore::Answer> DynamoDbLeaseStore::Do(Step step, const Attem
   LeaseQueue queue = item_ ? item_->queue : LeaseQueue();
   if (step == Step::kQueue) {
     DynamoDbItem item = *item_;
+    if (ticket_.empty()) ticket_ = NewTicket();
     queue.Append(ticket_);
     item.SetQueue(queue);
     return Put(item, IfUnchanged(seen()), attempt.deadline);

@@ -67,7 +67,7 @@ class DynamoDbLeaseStore final : public LeaseStore {
 
   // Of the present wait, or tenure.
   std::string lock_id_;
-  std::string ticket_;                // in the queue as seen, or to be put into it
+  std::string ticket_;                // of ours, in the queue as seen or to be put into it; empty: none as yet
   bool known_ = false;                // whether the item was seen; if so:
   std::optional<DynamoDbItem> item_;  // nothing: there was none
   std::string refusal_;               // the reply that showed it, if it was one

@@ -1,0 +1,31 @@
+#ifndef SQLITE_EFS_AWS_SHA256_H_
+#define SQLITE_EFS_AWS_SHA256_H_
+
+#include <string>
+#include <string_view>
+
+namespace sqlite_efs {
+
+// SHA-256 and HMAC-SHA-256 by OpenSSL, as bytes. Its contexts are kept: to make one takes longer than to hash what a
+// request has. libcurl is loaded. One thread at a time.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(const Sha256&) = delete;
+  Sha256& operator=(const Sha256&) = delete;
+
+  std::string Hash(std::string_view text);
+
+  // Of the hashes that follow; `key` is not empty.
+  void SetKey(std::string_view key);
+  std::string KeyedHash(std::string_view text);
+
+ private:
+  void* const plain_;
+  void* const keyed_;
+};
+
+}  // namespace sqlite_efs
+
+#endif  // SQLITE_EFS_AWS_SHA256_H_
