@@ -64,11 +64,7 @@ const char* FindAll(void* library, LibCurl* curl) {
   symbols.Find("EVP_DigestUpdate", &curl->digest_update);
   symbols.Find("EVP_DigestFinal_ex", &curl->digest_final);
   symbols.Find("EVP_MD_CTX_free", &curl->digest_free);
-  symbols.Find("HMAC_CTX_new", &curl->hmac_new);
-  symbols.Find("HMAC_Init_ex", &curl->hmac_init);
-  symbols.Find("HMAC_Update", &curl->hmac_update);
-  symbols.Find("HMAC_Final", &curl->hmac_final);
-  symbols.Find("HMAC_CTX_free", &curl->hmac_free);
+  symbols.Find("HMAC", &curl->hmac);
   return symbols.missing();
 }
 

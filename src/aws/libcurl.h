@@ -27,19 +27,15 @@ struct LibCurl {
   decltype(&::curl_url_cleanup) url_cleanup;
   decltype(&::curl_free) free;
   decltype(&::curl_getdate) getdate;
-  // EVP_sha256(), EVP_MD_CTX_new(), EVP_DigestInit_ex() and so on, HMAC_CTX_new() and so on, whose types are in headers
-  // of another package.
+  // EVP_sha256(), EVP_MD_CTX_new(), EVP_DigestInit_ex() and so on, HMAC(), whose types are in headers of another package.
   const void* (*evp_sha256)();
   void* (*digest_new)();
   int (*digest_init)(void* context, const void* hash, void* engine);
   int (*digest_update)(void* context, const void* data, size_t size);
   int (*digest_final)(void* context, void* digest, unsigned* digest_size);
   void (*digest_free)(void* context);
-  void* (*hmac_new)();
-  int (*hmac_init)(void* context, const void* key, int key_size, const void* hash, void* engine);
-  int (*hmac_update)(void* context, const void* data, size_t size);
-  int (*hmac_final)(void* context, void* digest, unsigned* digest_size);
-  void (*hmac_free)(void* context);
+  unsigned char* (*hmac)(const void* hash, const void* key, int key_size, const void* data, size_t size, void* digest,
+                         unsigned* digest_size);
 };
 
 // Loads libcurl and sets it up, once a process. kInvalid: it is not there, too old, or lacks what is needed; the

@@ -6,7 +6,7 @@
 
 namespace sqlite_efs {
 
-// SHA-256 and HMAC-SHA-256 by OpenSSL, as bytes. Its contexts are kept: to make one takes longer than to hash what a
+// SHA-256 and HMAC-SHA-256 by OpenSSL, as bytes. Its context is kept: to make one takes longer than to hash what a
 // request has. libcurl is loaded. One thread at a time.
 class Sha256 {
  public:
@@ -17,13 +17,10 @@ class Sha256 {
 
   std::string Hash(std::string_view text);
 
-  // Of the hashes that follow; `key` is not empty.
-  void SetKey(std::string_view key);
-  std::string KeyedHash(std::string_view text);
+  static std::string KeyedHash(std::string_view key, std::string_view text);
 
  private:
-  void* const plain_;
-  void* const keyed_;
+  void* const context_;
 };
 
 }  // namespace sqlite_efs

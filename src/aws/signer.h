@@ -18,10 +18,11 @@ class Signer {
   std::vector<HttpHeader> Headers(const HttpRequest& request, const std::string& host);
 
  private:
-  void SetKey(const Signature& with, const std::string& date);
+  const std::string& KeyOf(const Signature& with, const std::string& date);
 
-  // Has the latest key that was derived, which is good for a day, and what it was derived from.
   Sha256 hash_;
+  // The latest key that was derived, which is good for a day, and what it was derived from.
+  std::string key_;
   std::string from_;
 };
 
