@@ -1,0 +1,143 @@
+"""The whole of it: a network, a server, clients."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ._guest import HERE, MOUNT, MOUNT_OPTIONS, Guest
+from ._network import Network
+from ._servers import Ganesha, Knfsd
+from ._what_is_needed import missing
+
+ROOT = HERE.parent.parent.parent
+CLIENT_MiB = 192
+SERVER_MiB = 256
+# NFSv4's own lease on locks and openings: as short as knfsd can have it, so that tests need not wait for long.
+NFS_LEASE_S = 10
+
+__all__ = ["MOUNT", "Rig"]
+
+
+class Rig:
+    """A server and its clients, up for as long as the context lasts.
+
+    delay: of each packet that a client sends, as tc-netem takes it ("2ms"). shares: folders of the host that guests
+    see, and may write to, under their own names; the checkout they see anyway. environment: of the programs in guests.
+    Any number of rigs can be up at a time.
+    """
+
+    def __init__(
+        self,
+        clients: int = 3,
+        server: str = "knfsd",
+        delay: str = "",
+        mount_options: str = MOUNT_OPTIONS,
+        shares: Iterable[Path] = (),
+        environment: Mapping[str, str] | None = None,
+        nfs_lease_s: int = NFS_LEASE_S,
+    ) -> None:
+        reason = missing(server)
+        if reason:
+            raise RuntimeError(reason)
+        self._wanted = clients, server, delay, mount_options, tuple(shares), nfs_lease_s
+        self._environment = dict(os.environ if environment is None else environment)
+        self.clients: list[Guest] = []
+        self.boot_s = 0.0
+
+    def __enter__(self) -> Self:
+        begun = time.monotonic()
+        self.run_folder = Path(tempfile.mkdtemp(prefix="nfs-rig-"))
+        self.network = Network()
+        try:
+            self._bring_up()
+        except BaseException:
+            self._take_down()
+            raise
+        self.boot_s = time.monotonic() - begun
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._take_down()
+
+    def _bring_up(self) -> None:
+        clients, server, delay, mount_options, extra, nfs_lease_s = self._wanted
+        (self.run_folder / "uml").mkdir()
+        shutil.copy(HERE / "guest-init", self.run_folder)
+        shutil.copy(_shim(), self.run_folder / "xstate_shim.so")
+        shares = [("rw", self.run_folder), ("ro", ROOT), *(("rw", path) for path in extra)]
+        common = {"nfs_lease_s": nfs_lease_s, "mount_options": mount_options}
+
+        def guest(index: int, **settings: object) -> Guest:
+            return Guest(self.network, self.run_folder, index, shares, **common, **settings)
+
+        self.server: Knfsd | Ganesha
+        if server == "knfsd":
+            disk = self.run_folder / "disk"
+            self.server = Knfsd(guest(0, memory_MiB=SERVER_MiB, delay="", disk=disk))
+        else:
+            self.server = Ganesha(self.network, self.run_folder, nfs_lease_s)
+        self.clients = [guest(index, memory_MiB=CLIENT_MiB, delay=delay) for index in range(1, clients + 1)]
+        self.server.begin()
+        for client in self.clients:
+            client.environment = self._environment
+            client.begin_to_boot()
+        self.server.await_start()
+        for client in self.clients:
+            client.await_boot()
+            client.mount()
+
+    def restart_server(self, down_s: float = 0) -> None:
+        """Kills the server, and after a while starts it again. Clients reclaim what they have open and locked."""
+        self.server.kill()
+        time.sleep(down_s)
+        self.server.begin()
+        self.server.await_start()
+
+    def mend(self) -> None:
+        """Undoes what was done to clients: thaws, heals, boots and mounts them as they were."""
+        for client in self.clients:
+            if client.is_cut:
+                client.heal()
+            if client.is_running and client.is_frozen:
+                client.thaw()
+            if not client.is_running:
+                client.begin_to_boot()
+        for client in self.clients:
+            client.recover()
+
+    def forward(self, url: str) -> str:
+        """Lets guests reach what listens on this machine at `url`; the URL that they are to use."""
+        return self.network.forward(url)
+
+    def _take_down(self) -> None:
+        for client in self.clients:
+            client.kill()
+        if hasattr(self, "server"):
+            self.server.kill()
+        self.network.close()
+        shutil.rmtree(self.run_folder, ignore_errors=True)
+
+
+def _shim() -> Path:
+    """The library without which User-Mode-Linux does not run on some processors, built once."""
+    source = HERE / "xstate_shim.cc"
+    made = ROOT / "build" / "tests" / f"xstate_shim-{hashlib.sha256(source.read_bytes()).hexdigest()[:16]}.so"
+    if not made.is_file():
+        made.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=made.parent) as folder:
+            built = Path(folder) / made.name
+            flags = ["-std=c++20", "-O1", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror"]
+            subprocess.run(["c++", *flags, str(source), "-o", str(built)], check=True)
+            built.rename(made)
+    return made
