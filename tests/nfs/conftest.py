@@ -7,9 +7,9 @@ import re
 
 import pytest
 from history import History
-from nfs_support import Shared, database_path
+from nfs_support import LEASE_S, Shared, database_path
 from rig import SERVERS, Rig, missing
-from support import environment
+from support import LIBRARY, environment
 
 CLIENTS = 3
 _numbers = itertools.count(1)
@@ -21,7 +21,7 @@ def rig_of_the_session(request, tmp_path_factory):
     if reason:
         pytest.skip(f"no NFS rig with {request.param}: {reason}")
     of_all = environment(PYTHONDONTWRITEBYTECODE="1")
-    shares = [tmp_path_factory.getbasetemp()]
+    shares = [tmp_path_factory.getbasetemp(), LIBRARY.parent]
     with Rig(clients=CLIENTS, server=request.param, shares=shares, environment=of_all) as rig:
         yield rig
 
@@ -59,5 +59,5 @@ def shared(rig, lease_variables, tmp_path, request):
     name = re.sub(r"\W+", "-", request.node.name).strip("-")
     path = database_path(f"{name}-{next(_numbers)}")
     rig.clients[0].run(["mkdir", "-p", path.rpartition("/")[0]])
-    env = rig.clients[0].environment | lease_variables
+    env = rig.clients[0].environment | lease_variables | {"SQLITE_LOCK_EXPIRATION": str(LEASE_S)}
     return Shared(path, env, History(tmp_path / "history"))

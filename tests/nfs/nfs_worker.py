@@ -74,8 +74,14 @@ def status(_request):
     return {"outcome": "done", "status": sqlite_efs.status(connected())}
 
 
+def checkpoint(_request):
+    """Merges all that is committed into the file."""
+    connected().execute("PRAGMA wal_checkpoint").fetchall()
+    return {"outcome": "done"}
+
+
 def close(_request):
-    while kept:
+    if kept:
         kept.pop().close()
     return {"outcome": "done"}
 
@@ -90,11 +96,18 @@ def refusal(error):
             rollback = str(again)
             kept.clear()
     code = error.sqlite_errorcode
+    if code & 0xFF != sqlite3.SQLITE_BUSY:  # as Django does, it begins with a new connection
+        try:
+            close(None)
+        except sqlite3.Error as again:
+            rollback += str(again)
     outcome = "unknown" if code == sqlite3.SQLITE_IOERR_FSYNC else "refused"
     return {"outcome": outcome, "error": str(error), "code": error.sqlite_errorname, "rollback": rollback}
 
 
-ACTIONS = {function.__name__: function for function in (make, begin, commit, write, read, rows, status, close)}
+ACTIONS = {
+    function.__name__: function for function in (make, begin, commit, write, read, rows, status, checkpoint, close)
+}
 
 for line in sys.stdin:
     request = json.loads(line)

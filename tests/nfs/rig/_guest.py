@@ -180,11 +180,13 @@ class Guest:
         self.memory_MiB = settings.pop("memory_MiB")
         self.disk: Path | None = settings.pop("disk", None)
         self.mount_options = settings.pop("mount_options", MOUNT_OPTIONS)
+        self._first_delay: str = settings["delay"]
         self.is_frozen = self.is_cut = False
         self._kernel: subprocess.Popen[bytes] | None = None
         self._processes: set[Process] = set()
         self._session: Session | None = None
         self._mounted = ""  # with these options
+        self._delayed = False
         self._taps = network.add_taps(index)
         self._settings = run / f"{self.name}.settings"
         self._write_settings(shares, settings)
@@ -243,6 +245,8 @@ class Guest:
     def recover(self) -> None:
         """Waits until it is up, ends what runs in it, and mounts the export as it was at first."""
         self.await_boot()
+        if self._delayed:
+            self.delay(self._first_delay)
         for process in tuple(self._processes):
             if self._session is None or process is not self._session.process:
                 process.kill()
@@ -285,7 +289,7 @@ class Guest:
             except (AssertionError, ProcessLookupError):
                 self._kernel.kill()
             self._kernel.wait()
-        self.is_frozen, self._session, self._mounted = False, None, ""
+        self.is_frozen, self._delayed, self._session, self._mounted = False, False, None, ""
         for process in tuple(self._processes):
             process.abandon()
 
@@ -297,6 +301,14 @@ class Guest:
     def heal(self) -> None:
         self.network.heal(self.index)
         self.is_cut = False
+
+    def delay(self, time: str) -> None:
+        """From here on each packet that it sends to the server waits so long in the guest itself ("500ms"; "": none).
+
+        A guest that is frozen meanwhile sends it when it is thawed.
+        """
+        self.run(f"tc qdisc del dev eth0 root 2>/dev/null; tc qdisc add dev eth0 root netem delay {time or '0ms'}")
+        self._delayed = bool(time)
 
     # --- the mount
 
