@@ -63,7 +63,7 @@ class History:
     def event(self, text: str) -> None:
         """Notes what was done to a machine."""
         with self._lock, self.path.open("a") as file:
-            file.write(f"{time.monotonic():.3f} {text}\n")
+            file.write(f"{time.monotonic():.3f} {text.strip()}\n")
 
     def _note(self, word: str, operation: Operation) -> None:
         with self.path.open("a") as file:

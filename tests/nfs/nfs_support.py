@@ -27,8 +27,8 @@ GOES_ON_LIMIT_S = 400  # for what would otherwise never end; not a measure of sp
 GOES_ON = 5  # commits by which a worker shows that it does
 
 OLD_PAGES = (
-    "a look at the base is no reason for Linux to drop what it has cached of it, as long as any process of the machine"
-    " has it open for writing, which those that merge have: BeforeDrop() then lets old pages in again"
+    "neither a look at the base nor opening it lets Linux drop what it has cached of it, as long as any process of the"
+    " machine has it open for writing, as those that merge have: old pages come back"
 )
 may_meet_old_pages = pytest.mark.xfail(strict=False, reason=OLD_PAGES)
 
@@ -153,12 +153,14 @@ class Crowd:
             future.result()
         self._pool.shutdown()
 
-    def all_go_on(self, workers: Iterable[Worker] | None = None, by: int = GOES_ON) -> None:
+    def all_go_on(
+        self, workers: Iterable[Worker] | None = None, by: int = GOES_ON, limit_s: float = GOES_ON_LIMIT_S
+    ) -> None:
         """Waits until each of these, or of all, has committed so many more."""
         chosen = self.workers if workers is None else list(workers)
         history = self.workers[0].history
         before = {worker.number: history.acknowledged(worker.number) for worker in chosen}
-        self.go_on_until(lambda: all(history.acknowledged(n) >= count + by for n, count in before.items()))
+        self.go_on_until(lambda: all(history.acknowledged(n) >= count + by for n, count in before.items()), limit_s)
 
     def go_on_until(self, condition: Callable[[], bool], limit_s: float = GOES_ON_LIMIT_S) -> None:
         """Waits for that, and watches over the threads."""

@@ -37,6 +37,7 @@ def test_a_frozen_client_goes_on_where_it_was(rig):
     assert process.readline() == "ended"
 
 
+@pytest.mark.slow
 def test_a_killed_client_says_nothing_more_and_boots_again(rig):
     client = rig.clients[2]
     process = client.python("print('begun'); input()")

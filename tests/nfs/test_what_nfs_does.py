@@ -43,19 +43,40 @@ def test_a_look_is_one_call_and_shows_what_another_machine_wrote(overwritten):
     assert read(client) == "n"
 
 
-@pytest.mark.parametrize("mode", ["O_RDWR", "O_WRONLY"])
-def test_a_look_shows_no_new_data_while_the_file_is_open_for_writing_on_this_machine(overwritten, mode):
-    """By whatever process. Dropping what is cached helps, and so does reading past the cache."""
+@pytest.fixture(params=["O_RDWR", "O_WRONLY"])
+def also_open_for_writing(overwritten, request):
+    """As overwritten; some process of client 2 has the file open for writing as `also`, and client 1 has written."""
     client, path, overwrite = overwritten
-    client.evaluate(f"also = os.open({path!r}, os.{mode})")
+    client.evaluate(f"also = os.open({path!r}, os.{request.param})")
     overwrite()
-    client.evaluate("look(fd)")
+    yield client, path
+    client.evaluate("os.close(also)")
+
+
+def test_a_look_shows_no_new_data_while_the_file_is_open_for_writing_on_this_machine(also_open_for_writing):
+    client, _ = also_open_for_writing
+    for _ in range(2):
+        client.evaluate("look(fd)")
+        assert read(client) == "o"
+
+
+def test_a_fresh_opening_shows_no_new_data_while_the_file_is_open_for_writing_on_this_machine(also_open_for_writing):
+    client, path = also_open_for_writing
+    client.evaluate(f"os.close(fd); fd = os.open({path!r}, os.O_RDONLY)")
     assert read(client) == "o"
-    client.evaluate("look(fd)")
-    assert read(client) == "o"
-    client.evaluate(f"direct = os.open({path!r}, os.O_RDONLY | os.O_DIRECT)")
-    client.evaluate(f"import mmap; aligned = mmap.mmap(-1, {PAGE_bytes}); os.preadv(direct, [aligned], {AT})")
-    assert client.evaluate("aligned[:1].decode()") == "n"
-    client.evaluate("os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)")
-    assert read(client) == "n"
-    client.evaluate("os.close(also); os.close(direct)")
+
+
+FRESH = {
+    "dropping what is cached": "os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)",
+    "a lock": "import fcntl; fcntl.lockf(also, fcntl.LOCK_EX, 1, 0); fcntl.lockf(also, fcntl.LOCK_UN, 1, 0)",
+    "reading past the cache": f"import mmap; past = os.open(PATH, os.O_RDONLY | os.O_DIRECT);"
+    f" page = mmap.mmap(-1, {PAGE_bytes}); os.preadv(past, [page], {AT}); os.close(past)",
+}
+
+
+@pytest.mark.parametrize("how", FRESH)
+def test_what_shows_new_data_all_the_same(also_open_for_writing, how):
+    client, path = also_open_for_writing
+    client.evaluate(f"PATH = {path!r}")
+    client.evaluate(FRESH[how])
+    assert (client.evaluate("page[:1].decode()") if how.startswith("reading") else read(client)) == "n"

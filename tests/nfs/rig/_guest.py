@@ -307,7 +307,7 @@ class Guest:
 
         A guest that is frozen meanwhile sends it when it is thawed.
         """
-        self.run(f"tc qdisc del dev eth0 root 2>/dev/null; tc qdisc add dev eth0 root netem delay {time or '0ms'}")
+        self.run(["tc", "qdisc", "replace", "dev", "eth0", "root", "netem", "delay", time or "0ms"])
         self._delayed = bool(time)
 
     # --- the mount
