@@ -59,8 +59,8 @@ class Torture:
 
     def detach(self, guest):
         code, _, errors = self.shared.try_command(guest, "detach", "--timeout", 10)
-        assert code in (0, 1, 4), errors
         self.shared.history.event(f"detach: {code} {errors}")
+        assert code in (0, 1, 4), errors
 
     def restart(self, _guest):
         self.rig.restart_server(down_s=self.chance.uniform(0, LONGEST_PAUSE_S))

@@ -24,7 +24,7 @@ def guest_named(rig: Rig, name: str) -> Guest:
             raise ValueError("this server is no guest")
         return rig.server.guest
     if not name.isdigit() or not 1 <= int(name) <= len(rig.clients):
-        raise ValueError(f"no client {name!r}; {__doc__}")
+        raise ValueError(f"no client {name!r}, there are 1 to {len(rig.clients)}; --help says what can be done")
     return rig.clients[int(name) - 1]
 
 

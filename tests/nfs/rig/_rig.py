@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
@@ -23,6 +25,7 @@ CLIENT_MiB = 192
 SERVER_MiB = 256
 # NFSv4's own lease on locks and openings: as short as knfsd can have it, so that tests need not wait for long.
 NFS_LEASE_S = 10
+PREFIX, LOCK = "nfs-rig-", "lock"  # of a rig's folder, and of a file in it that its process has locked
 
 __all__ = ["MOUNT", "Rig"]
 
@@ -55,7 +58,10 @@ class Rig:
 
     def __enter__(self) -> Self:
         begun = time.monotonic()
-        self.run_folder = Path(tempfile.mkdtemp(prefix="nfs-rig-"))
+        _remove_what_was_left()
+        self.run_folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        self._lock = (self.run_folder / LOCK).open("w")
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
         self.network = Network()
         try:
             self._bring_up()
@@ -127,6 +133,15 @@ class Rig:
             self.server.kill()
         self.network.close()
         shutil.rmtree(self.run_folder, ignore_errors=True)
+        self._lock.close()
+
+
+def _remove_what_was_left() -> None:
+    """A rig whose process was killed is gone, but for its files. Nobody has their lock any more."""
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{LOCK}"):
+        with contextlib.suppress(OSError), path.open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path.parent, ignore_errors=True)
 
 
 def _shim() -> Path:
