@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+
 
 @dataclass
 class Operation:
@@ -91,6 +93,7 @@ def judge(operations: list[Operation], rows: list[tuple[int, int, int, bool]]) -
     places = {(worker, number): seq for seq, worker, number, _ in rows}
     if len(places) != len(rows):
         found.append("a transaction is there twice")
+    found += [f"told that the database is damaged: {o}" for o in operations if o.reply.get("code") in DAMAGED]
     found += _judge_writes(operations, places)
     order = [(seq, worker, number) for seq, worker, number, _ in rows]
     for read in operations:

@@ -113,6 +113,6 @@ for line in sys.stdin:
     request = json.loads(line)
     try:
         reply = ACTIONS[request["do"]](request)
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
         reply = refusal(error)
     print(json.dumps(reply), flush=True)

@@ -16,6 +16,7 @@ def read(begun, ended, *rows, count=None):
     return Operation("read", 9, 1, begun, ended, reply)
 
 
+DAMAGED = {"outcome": "refused", "error": "database disk image is malformed", "code": "SQLITE_CORRUPT"}
 ROWS = [(1, 1, 1, True), (2, 2, 1, True)]
 WRITES = [write(1, 1, 0, 1, seq=1), write(2, 1, 2, 3, seq=2)]
 
@@ -41,6 +42,7 @@ def test_what_can_be(operations):
         ([*WRITES, write(3, 1, 4, 5, seq=3)], ROWS, "acknowledged, and lost"),
         ([WRITES[0], write(2, 1, 2, 3, "refused")], ROWS, "refused, and there"),
         ([WRITES[0]], ROWS, "nobody wrote"),
+        ([*WRITES, Operation("read", 9, 1, 4, 5, DAMAGED)], ROWS, "damaged"),
         (WRITES, [(1, 1, 1, True), (3, 2, 1, True)], "numbered"),
         (WRITES, [(1, 1, 1, True), (2, 2, 1, False)], "another's content"),
         ([WRITES[0], write(2, 1, 2, 3, seq=5)], ROWS, "in another place"),

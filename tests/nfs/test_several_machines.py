@@ -43,3 +43,20 @@ def test_a_reader_beside_a_process_that_merges_sees_what_another_machine_has_mer
     for worker in (here, reader, elsewhere):
         worker.end()
     shared.judge(two)
+
+
+def test_a_fresh_process_beside_one_that_has_written_finds_the_whole_log(rig, shared):
+    one, two, *_ = rig.clients
+    shared.make(one)
+    here, elsewhere = shared.worker(one, frames=0), shared.worker(two, frames=0)
+    for _ in range(4):
+        here.do("write")
+        here.do("read")
+        elsewhere.do("write")
+        fresh = shared.worker(one, frames=0)
+        fresh.do("read")
+        fresh.do("write")
+        fresh.end()
+    for worker in (here, elsewhere):
+        worker.end()
+    shared.judge(two)
