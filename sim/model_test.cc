@@ -276,7 +276,7 @@ TEST_F(ModelTest, What_is_removed_while_it_is_open_here_may_keep_a_name_until_it
 TEST_F(ModelTest, A_write_of_a_frozen_host_lands_when_it_thaws_over_what_came_after) {
   std::unique_ptr<File> held;
   reader_.Do([&] {
-    held = reader_.Open("f", OpenMode::kRead);
+    held = reader_.Open("f");
     EXPECT_TRUE(held->WriteAt(0, BytesOf("late")).ok());
     reader_.host().Freeze(/*clock_stands=*/false);
   });
@@ -294,7 +294,7 @@ TEST_F(ModelTest, A_write_of_a_frozen_host_lands_when_it_thaws_over_what_came_af
 TEST_F(ModelTest, A_silent_host_loses_its_lock_to_the_next_that_asks_and_is_refused_from_then_on) {
   std::unique_ptr<File> held;
   reader_.Do([&] {
-    held = reader_.Open("f", OpenMode::kRead);
+    held = reader_.Open("f");
     EXPECT_TRUE(held->TryLock(0, 1).value());
   });
   const auto taken = [&] {
@@ -321,7 +321,7 @@ TEST_F(ModelTest, A_silent_host_loses_its_lock_to_the_next_that_asks_and_is_refu
 TEST_F(ModelTest, What_was_written_under_a_lost_lock_does_not_land) {
   std::unique_ptr<File> held;
   reader_.Do([&] {
-    held = reader_.Open("f", OpenMode::kRead);
+    held = reader_.Open("f");
     EXPECT_TRUE(held->TryLock(0, 1).value());
     EXPECT_TRUE(held->WriteAt(0, BytesOf("late")).ok());
     reader_.host().Freeze(/*clock_stands=*/false);
@@ -344,7 +344,7 @@ TEST_F(ModelTest, What_was_written_under_a_lost_lock_does_not_land) {
 TEST_F(ModelTest, A_killed_process_keeps_its_locks_until_its_writes_are_sent) {
   std::unique_ptr<File> held;
   reader_.Do([&] {
-    held = reader_.Open("f", OpenMode::kRead);
+    held = reader_.Open("f");
     EXPECT_TRUE(held->TryLock(0, 1).value());
     EXPECT_TRUE(held->WriteAt(0, BytesOf("sent")).ok());
     reader_.host().Cut();
