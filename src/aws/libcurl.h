@@ -27,7 +27,8 @@ struct LibCurl {
   decltype(&::curl_url_cleanup) url_cleanup;
   decltype(&::curl_free) free;
   decltype(&::curl_getdate) getdate;
-  // EVP_sha256(), EVP_MD_CTX_new(), EVP_DigestInit_ex() and so on, HMAC(), whose types are in headers of another package.
+  // EVP_sha256(), EVP_MD_CTX_new(), EVP_DigestInit_ex() and so on, HMAC(), whose types are in headers of another
+  // package.
   const void* (*evp_sha256)();
   void* (*digest_new)();
   int (*digest_init)(void* context, const void* hash, void* engine);

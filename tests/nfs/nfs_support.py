@@ -12,7 +12,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import pytest
 from history import History, Operation
 from rig import MOUNT, Guest, GuestGone
 from support import COMMAND
@@ -25,12 +24,6 @@ SIZE = 700  # bytes of a row
 READS = 0.5  # of the operations
 GOES_ON_LIMIT_S = 400  # for what would otherwise never end; not a measure of speed
 GOES_ON = 5  # commits by which a worker shows that it does
-
-OLD_PAGES = (
-    "neither a look at the base nor opening it lets Linux drop what it has cached of it, as long as any process of the"
-    " machine has it open for writing, as those that merge have: old pages come back"
-)
-may_meet_old_pages = pytest.mark.xfail(strict=False, reason=OLD_PAGES)
 
 
 def chance() -> random.Random:

@@ -2,7 +2,7 @@
 
 import time
 
-from nfs_support import Crowd, may_meet_old_pages
+from nfs_support import Crowd
 
 ROUNDS = 3
 FRAMES = 100  # of a segment: where they are tiny, the log may be merged faster than a busy machine opens it
@@ -13,7 +13,6 @@ def stock(guest, shared, *statements):
     return guest.run(["sqlite3", "-batch", shared.path, *statements]).strip()
 
 
-@may_meet_old_pages
 def test_all_machines_make_an_ordinary_database_live_at_the_same_time(rig, shared):
     one, *_ = rig.clients
     stock(one, shared, "CREATE TABLE entry (seq INTEGER PRIMARY KEY, worker INTEGER, number INTEGER, data TEXT)")
@@ -28,7 +27,6 @@ def test_all_machines_make_an_ordinary_database_live_at_the_same_time(rig, share
     assert {worker for _, worker, _ in rows} == {worker.number for worker in workers}
 
 
-@may_meet_old_pages
 def test_detaching_and_attaching_while_others_have_the_file_open(rig, shared, measured):
     one, two, three = rig.clients
     shared.make(one)

@@ -4,7 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from nfs_support import Crowd, may_meet_old_pages
+from nfs_support import Crowd
 
 # Each packet of the frozen machine waits for so long before it leaves. So its commit, a write and a look, takes more
 # than two of these, and where it is at the freeze is known well enough: before the write has left, or after it.
@@ -12,7 +12,6 @@ DELAY_ms = 600
 BEFORE_ms, AFTER_ms = 200, 900
 
 
-@may_meet_old_pages
 @pytest.mark.parametrize("at_ms", [BEFORE_ms, pytest.param(AFTER_ms, marks=pytest.mark.slow)])
 def test_a_frozen_commit_is_told_the_truth_after_the_thaw(rig, shared, at_ms, measured):
     one, two, three = rig.clients
@@ -44,7 +43,6 @@ def test_a_frozen_commit_is_told_the_truth_after_the_thaw(rig, shared, at_ms, me
 
 
 @pytest.mark.slow
-@may_meet_old_pages
 def test_machines_that_are_frozen_at_any_moment(rig, shared, measured):
     """In the middle of merging, too."""
     shared.make(rig.clients[0])

@@ -3,13 +3,12 @@
 import time
 
 import pytest
-from nfs_support import Crowd, may_meet_old_pages
+from nfs_support import Crowd
 
 CUT_S = 12  # longer than the lease in DynamoDB, and than NFS's own
 SOFT = "nfsvers=4.1,rsize=1048576,wsize=1048576,soft,timeo=10,retrans=1,noresvport"  # gives up after about 2 s
 
 
-@may_meet_old_pages
 def test_a_restarted_server(rig, shared, measured):
     shared.make(rig.clients[0])
     workers = [shared.worker(client) for client in rig.clients]
@@ -24,7 +23,6 @@ def test_a_restarted_server(rig, shared, measured):
     measured(str(dict(shared.history.counts())))
 
 
-@may_meet_old_pages
 @pytest.mark.parametrize("mount", [pytest.param("hard", marks=pytest.mark.slow), "soft"])
 def test_a_machine_that_is_cut_off_and_comes_back(rig, shared, mount, measured):
     """What a soft mount gives up may still land; whoever asked for it is told that it is not there, or not known."""

@@ -1,14 +1,10 @@
 """Three machines write and read one database at the same time."""
 
-import pytest
-from nfs_support import OLD_PAGES, Crowd
+from nfs_support import Crowd
 
 WRITES = 60  # by each machine, at least
 
-keeps_old_pages = pytest.mark.xfail(reason=OLD_PAGES)
 
-
-@keeps_old_pages
 def test_no_commit_is_lost_and_no_read_is_old(rig, shared, measured):
     shared.make(rig.clients[0])
     history = shared.history
@@ -26,7 +22,6 @@ def test_no_commit_is_lost_and_no_read_is_old(rig, shared, measured):
     measured(f"{dict(history.counts())}, {hand_overs} hand-overs, {segments} segments")
 
 
-@keeps_old_pages
 def test_a_reader_beside_a_process_that_merges_sees_what_another_machine_has_merged(rig, shared):
     one, two, *_ = rig.clients
     shared.make(one)

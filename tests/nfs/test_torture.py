@@ -5,7 +5,7 @@ import time
 from collections import Counter
 
 import pytest
-from nfs_support import Crowd, chance, may_meet_old_pages
+from nfs_support import Crowd, chance
 from test_lost_servers import SOFT
 
 MINUTES = float(os.environ.get("MINUTES") or 10)
@@ -66,7 +66,6 @@ class Torture:
         self.rig.restart_server(down_s=self.chance.uniform(0, LONGEST_PAUSE_S))
 
 
-@may_meet_old_pages
 @pytest.mark.slow
 @pytest.mark.timeout(7200 + 60 * MINUTES)
 def test_ten_minutes_of_everything(rig, shared, measured):
