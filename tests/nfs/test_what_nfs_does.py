@@ -80,3 +80,17 @@ def test_what_shows_new_data_all_the_same(also_open_for_writing, how):
     client.evaluate(f"PATH = {path!r}")
     client.evaluate(FRESH[how])
     assert (client.evaluate("page[:1].decode()") if how.startswith("reading") else read(client)) == "n"
+
+
+def test_a_touch_is_one_call_and_tells_what_another_machine_has_changed(rig, request):
+    """As TouchAndLook() has it: what stat() shows after a change of times came with the reply to it."""
+    one, two, *_ = rig.clients
+    path = f"/mnt/nfs/{request.node.name}"
+    one.run(["touch", path])
+    two.evaluate(f"import os; fd = os.open({path!r}, os.O_WRONLY); seen = os.fstat(fd)")
+    one.run(f"ln '{path}' '{path}.sealed' && chmod 755 '{path}'")
+    assert two.evaluate("os.fstat(fd).st_nlink") == 1  # what it has cached
+    touched = two.count("(os.utime(fd), os.fstat(fd).st_nlink, os.fstat(fd).st_mode & 0o777)")
+    assert touched.value == [None, 2, 0o755]
+    assert touched.rpcs == {"SETATTR": 1}
+    two.evaluate("os.close(fd)")

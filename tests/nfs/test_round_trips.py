@@ -1,0 +1,101 @@
+"""How many calls to the file server an operation takes, beside stock SQLite's. Counts are stable, times are not."""
+
+from __future__ import annotations
+
+import pytest
+
+ROWS, ROW_bytes = 250, 3000
+LINGER_ms = 3000  # longer than the counting waits between two operations
+
+# In a guest. The operations are those of Django with a connection that is kept (CONN_MAX_AGE): each query of a request
+# is a transaction, and the lease is given back at the end of the request.
+OPERATIONS = f"""
+import sqlite3, sqlite_efs
+
+def make(connection):
+    connection.execute("CREATE TABLE item (id INTEGER PRIMARY KEY, text TEXT)")
+    connection.execute("CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT)")
+    connection.execute("BEGIN")
+    connection.executemany("INSERT INTO item VALUES (?, ?)", [(i, "x" * {ROW_bytes}) for i in range({ROWS})])
+    connection.execute("COMMIT")
+
+def ours():
+    return sqlite_efs.connect(path, isolation_level=None, lease_linger_ms={LINGER_ms})
+
+def stock():
+    return sqlite3.connect(path + ".stock", isolation_level=None)
+
+def query(id=5):
+    connection.execute("SELECT * FROM item WHERE id = ?", (id,)).fetchall()
+
+def insert():
+    connection.execute("INSERT INTO note (text) VALUES ('new')")
+
+def update():
+    connection.execute("UPDATE item SET text = text || '.' WHERE id = 7")
+
+def block():
+    connection.execute("BEGIN")
+    query(5), query(6), query(7)
+    connection.execute("COMMIT")
+
+def read_request():
+    query(1), query(5), query(6), query(7)
+
+def writing_request():
+    read_request()
+    update()
+    sqlite_efs.release()
+
+def larger_request():
+    query(1)
+    insert(), insert(), update()
+    sqlite_efs.release()
+"""
+
+
+@pytest.fixture
+def counted(rig, shared):
+    """Counts an operation in a process that is warm, with our engine or with stock SQLite."""
+    one, two, *_ = rig.clients
+    sessions = [client.session(shared.env) for client in (one, two)]
+    for session in sessions:
+        session.run(f"path = {shared.path!r}")
+        session.run(OPERATIONS)
+    here, elsewhere = sessions
+    here.run("make(ours()); make(stock())")
+
+    def count(operation: str, before: str = "", elsewhere_before: str = "") -> dict[str, int]:
+        calls = {}
+        for engine in ("stock", "ours"):
+            for session in sessions:
+                session.run(f"connection = {engine}(); query(); sqlite_efs.release()")
+            for _ in range(2):  # the first time, files are opened that stay open
+                elsewhere.run(elsewhere_before or "None")
+                here.run(before or "None")
+                counted = here.count(operation)
+            calls[engine] = sum(counted.rpcs.values()) + sum(counted.later.values())
+            for session in sessions:
+                session.run("sqlite_efs.release(); connection.close()")
+        return calls
+
+    return count
+
+
+@pytest.mark.parametrize(
+    ("name", "budget", "operation", "before", "elsewhere"),
+    [
+        ("SELECT, nothing changed", 1, "query()", "query()", ""),
+        ("atomic block of 3 SELECT", 1, "block()", "block()", ""),
+        ("SELECT after another machine's commit", 3, "query()", "", "update(); sqlite_efs.release()"),
+        ("INSERT, lease kept", 3, "insert()", "insert()", ""),
+        ("INSERT, lease to be taken", 4, "insert()", "insert(); sqlite_efs.release()", ""),
+        ("request: session and 3 SELECT", 4, "read_request()", "read_request()", ""),
+        ("the same and 1 UPDATE", 8, "writing_request()", "writing_request()", ""),
+        ("request: SELECT, 2 INSERT, UPDATE", 12, "larger_request()", "larger_request()", ""),
+    ],
+)
+def test_an_operation_keeps_to_its_round_trips(counted, measured, name, budget, operation, before, elsewhere):
+    calls = counted(operation, before, elsewhere)
+    measured(f"{name}: stock {calls['stock']}, ours {calls['ours']}, at most {budget}")
+    assert calls["ours"] <= budget, calls
