@@ -24,7 +24,7 @@
  *   NO_LOOK              pages of the base are believed without a look
  *   LOOK_FIRST           the look comes before the reading
  *   GONE_IS_FINE         the look takes "removed" for "not being merged"
- *   NO_REVALIDATION      the base's pages in the system's cache are not revalidated when a segment is found gone
+ *   NO_REVALIDATION      the base is read through the system's cache, also when a segment is found gone
  *   LIST_ONCE            a listing is believed that was made while segments came and went
  *   KEEP_PARTIAL         a segment that is gone and known only in part stays in the index
  *   CACHE_ANY_AGE        a page of the base in the engine's cache serves snapshots older than the one that read it
