@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 ROWS, ROW_bytes = 250, 3000
-LINGER_ms = 3000  # longer than the counting waits between two operations
+LINGER_ms, LEASE_S = 9000, 60  # longer than a slow machine takes from one operation to the next
+TIMES = 3  # the first time, files are opened that stay open; what is counted besides the operation only adds
 
 # In a guest. The operations are those of Django with a connection that is kept (CONN_MAX_AGE): each query of a request
 # is a transaction, and the lease is given back at the end of the request.
@@ -58,7 +59,8 @@ def larger_request():
 def counted(rig, shared):
     """Counts an operation in a process that is warm, with our engine or with stock SQLite."""
     one, two, *_ = rig.clients
-    sessions = [client.session(shared.env) for client in (one, two)]
+    env = shared.env | {"SQLITE_LOCK_EXPIRATION": str(LEASE_S)}
+    sessions = [client.session(env) for client in (one, two)]
     for session in sessions:
         session.run(f"path = {shared.path!r}")
         session.run(OPERATIONS)
@@ -70,11 +72,13 @@ def counted(rig, shared):
         for engine in ("stock", "ours"):
             for session in sessions:
                 session.run(f"connection = {engine}(); query(); sqlite_efs.release()")
-            for _ in range(2):  # the first time, files are opened that stay open
+            costs = []
+            for _ in range(TIMES):
                 elsewhere.run(elsewhere_before or "None")
                 here.run(before or "None")
                 counted = here.count(operation)
-            calls[engine] = sum(counted.rpcs.values()) + sum(counted.later.values())
+                costs.append(sum(counted.rpcs.values()) + sum(counted.later.values()))
+            calls[engine] = min(costs)
             for session in sessions:
                 session.run("sqlite_efs.release(); connection.close()")
         return calls
