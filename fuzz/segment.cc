@@ -97,8 +97,6 @@ void Check(const Content& content, FrameNumber limit, const SegmentScript* scrip
   const bool whole = script != nullptr && !script->damaged();
   if (whole) Require(found->end.frames == script->last_commit(), "all that was committed is found");
   RequireSameInSteps(segment, content.size(), *found, {found->end.frames.value / 2});
-  const Result<bool> more = segment.HasFrameAfter(found->end);
-  if (whole) Require(more.ok() && *more == (script->frames() > script->last_commit()), "a begun commit is seen");
 }
 
 }  // namespace

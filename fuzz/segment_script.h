@@ -28,7 +28,6 @@ class SegmentScript {
 
   const std::vector<std::byte>& content() const { return content_; }
   bool damaged() const { return damaged_; }
-  FrameNumber frames() const { return {frames_}; }
   FrameNumber last_commit() const { return {last_commit_}; }
 
  private:
