@@ -23,42 +23,6 @@ std::string Quote(const std::string& text) {
   return is_plain ? '"' + text + '"' : Dump(text);
 }
 
-DynamoDbAttributes AttributesIn(const json& object);
-
-// A value as Dump() has it; what our items consist of, sooner.
-std::string FormatValue(const json& value) {
-  if (!value.is_object() || value.size() != 1) return Dump(value);
-  const auto content = value.begin();
-  if (content->is_string())
-    return "{" + Quote(content.key()) + ":" + Quote(content->get_ref<const std::string&>()) + "}";
-  if (content.key() == "M" && content->is_object()) return "{\"M\":" + FormatAttributes(AttributesIn(*content)) + "}";
-  return Dump(value);
-}
-
-DynamoDbAttributes AttributesIn(const json& object) {
-  DynamoDbAttributes attributes;
-  for (const auto& [name, value] : object.items()) attributes.emplace_hint(attributes.end(), name, FormatValue(value));
-  return attributes;
-}
-
-// Whether values are nested deeper than kMaxDepth, in a text that is JSON.
-bool IsDeep(std::string_view text) {
-  int depth = 0;
-  bool quoted = false;
-  for (size_t i = 0; i < text.size() && depth <= kMaxDepth; i++) {
-    const char c = text[i];
-    if (c == '"') quoted = !quoted;
-    if (quoted) {
-      if (c == '\\') i++;
-    } else if (c == '{' || c == '[') {
-      depth++;
-    } else if (c == '}' || c == ']') {
-      depth--;
-    }
-  }
-  return depth > kMaxDepth;
-}
-
 // The value of an attribute of type `type`; null if it has another one.
 const std::string* Get(const json& item, const char* name, const char* type) {
   const auto attribute = item.find(name);
@@ -190,18 +154,24 @@ std::string AddToPast(const std::string& lock_id, const std::string& past) {
 
 Result<std::optional<DynamoDbItem>> ParseReply(std::string_view body, const char* member) {
   const Status garbage(StatusCode::kUnavailable, "DynamoDB's reply cannot be understood");
-  if (body.size() > kMaxReply_bytes || IsDeep(body)) return garbage;
-  const json reply = json::parse(body, nullptr, /*allow_exceptions=*/false);
-  if (!reply.is_object()) return garbage;
+  if (body.size() > kMaxReply_bytes) return garbage;
+  bool is_deep = false;
+  const auto look = [&is_deep](int depth, json::parse_event_t, json&) {
+    is_deep = is_deep || depth > kMaxDepth;
+    return !is_deep;
+  };
+  const json reply = json::parse(body, look, /*allow_exceptions=*/false);
+  if (is_deep || !reply.is_object()) return garbage;
   const auto found = reply.find(member);
   // What anything but DynamoDB says to every request must not be taken for its consent.
   if (found == reply.end() && !reply.empty() && !reply.contains("__type")) return garbage;
   if (found == reply.end() || found->is_null()) return std::optional<DynamoDbItem>();
   if (!found->is_object()) return garbage;
-  const bool of_attributes = std::ranges::all_of(*found, [](const json& value) { return value.is_object(); });
-  if (!of_attributes) return garbage;
   DynamoDbItem item;
-  item.attributes = AttributesIn(*found);
+  for (const auto& [name, value] : found->items()) {
+    if (!value.is_object()) return garbage;
+    item.attributes[name] = Dump(value);
+  }
   item.record = GetRecord(*found);
   item.past = GetText(*found, "past");
   item.queue = LeaseQueue::Parse(GetText(*found, "queue"));
