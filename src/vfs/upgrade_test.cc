@@ -50,6 +50,13 @@ class UpgradeTest : public LiveTest {
     return ReadBigEndian32(bytes.data());
   }
 
+  // Writes the pages of tables b and c again, each in a segment of its own.
+  static void CommitInTwoSegments(OtherProcess& process) {
+    ASSERT_TRUE(process.Commit(kTimeout, {3}).ok());
+    ASSERT_TRUE(process.Seal().ok());
+    ASSERT_TRUE(process.Commit(kTimeout, {4}).ok());
+  }
+
   void ExpectEverywhere(const std::string& numbers) {
     EXPECT_EQ(Numbers(db_), numbers) << "this connection";
     EXPECT_EQ(Numbers(other_), numbers) << "the other connection";
@@ -98,15 +105,11 @@ TEST_F(UpgradeTest, Commits_in_a_segment_that_others_have_sealed_are_compared_to
   OtherProcess process(Path());
   ASSERT_EQ(db_.Exec("BEGIN"), SQLITE_OK);
   ASSERT_EQ(db_.Query("SELECT n FROM a"), "0");
-  ASSERT_TRUE(process.Commit(kTimeout, {3}).ok());
-  ASSERT_TRUE(process.Seal().ok());
-  ASSERT_TRUE(process.Commit(kTimeout, {4}).ok());
+  ASSERT_NO_FATAL_FAILURE(CommitInTwoSegments(process));
   EXPECT_EQ(db_.Exec(Set("a", 1) + "; COMMIT"), SQLITE_OK) << db_.message();
   ASSERT_EQ(db_.Exec("BEGIN"), SQLITE_OK);
   ASSERT_EQ(db_.Query("SELECT n FROM b"), "0");
-  ASSERT_TRUE(process.Commit(kTimeout, {3}).ok());
-  ASSERT_TRUE(process.Seal().ok());
-  ASSERT_TRUE(process.Commit(kTimeout, {4}).ok());
+  ASSERT_NO_FATAL_FAILURE(CommitInTwoSegments(process));
   EXPECT_EQ(db_.Exec(Set("a", 2)), SQLITE_BUSY_SNAPSHOT);
 }
 
@@ -204,9 +207,7 @@ TEST_F(UpgradeTest, Changes_that_were_merged_and_have_left_the_index_are_a_confl
   OtherProcess process(Path());
   ASSERT_EQ(db_.Exec("BEGIN"), SQLITE_OK);
   ASSERT_EQ(db_.Query("SELECT n FROM a"), "0");
-  ASSERT_TRUE(process.Commit(kTimeout, {3}).ok());
-  ASSERT_TRUE(process.Seal().ok());
-  ASSERT_TRUE(process.Commit(kTimeout, {4}).ok());
+  ASSERT_NO_FATAL_FAILURE(CommitInTwoSegments(process));
   ASSERT_TRUE(process.Merge().ok());
   ASSERT_EQ(Numbers(other_), "0|0|0");  // this process follows the log
   EXPECT_EQ(db_.Exec(Set("a", 1)), SQLITE_BUSY_SNAPSHOT);

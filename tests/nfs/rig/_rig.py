@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import os
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from support import steps
 
 from ._guest import HERE, MOUNT, MOUNT_OPTIONS, Guest
 from ._network import Network
@@ -80,7 +80,8 @@ class Rig:
         clients, server, delay, mount_options, extra, nfs_lease_s = self._wanted
         (self.run_folder / "uml").mkdir()
         shutil.copy(HERE / "guest-init", self.run_folder)
-        shutil.copy(_shim(), self.run_folder / "xstate_shim.so")
+        # Without it User-Mode-Linux does not run on some processors.
+        shutil.copy(steps.library(HERE / "xstate_shim.cc"), self.run_folder / "xstate_shim.so")
         shares = [("rw", self.run_folder), ("ro", ROOT), *(("rw", path) for path in extra)]
         common = {"nfs_lease_s": nfs_lease_s, "mount_options": mount_options}
 
@@ -142,17 +143,3 @@ def _remove_what_was_left() -> None:
         with contextlib.suppress(OSError), path.open("r+") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(path.parent, ignore_errors=True)
-
-
-def _shim() -> Path:
-    """The library without which User-Mode-Linux does not run on some processors, built once."""
-    source = HERE / "xstate_shim.cc"
-    made = ROOT / "build" / "tests" / f"xstate_shim-{hashlib.sha256(source.read_bytes()).hexdigest()[:16]}.so"
-    if not made.is_file():
-        made.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=made.parent) as folder:
-            built = Path(folder) / made.name
-            flags = ["-std=c++20", "-O1", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror"]
-            subprocess.run(["c++", *flags, str(source), "-o", str(built)], check=True)
-            built.rename(made)
-    return made
