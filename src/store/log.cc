@@ -89,7 +89,7 @@ Result<bool> Log::PickUpLocked(Segment& live, const Looked& looked) {
   if (look.attributes != looked.attributes) look = {looked.attributes, clock_.Now(), false};
   const SegmentEnd end = EndOf(live);
   scans_++;
-  EFS_ASSIGN_OR_RETURN(const NewFrames found, live.ScanPatiently(end, looked.attributes.size));
+  EFS_ASSIGN_OR_RETURN(const NewFrames found, live.Scan(end, looked.attributes.size));
   if (!found.pages.empty()) {
     // They may be in this host's cache only, and never get to the server: nobody must have seen them then. Costs no
     // round trip where nothing is on its way.
@@ -201,7 +201,7 @@ Status Log::CompleteLocked(Segment& ended, FrameNumber counted) {
   if (known.frames == counted) return {};
   scans_++;
   EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, ended.Look());
-  EFS_ASSIGN_OR_RETURN(const NewFrames found, ended.ScanPatiently(known, attributes.size, counted));
+  EFS_ASSIGN_OR_RETURN(const NewFrames found, ended.Scan(known, attributes.size, counted));
   if (found.end.frames != counted) {
     return Status::Corrupt("log segment " + ended.path() + " has " + std::to_string(found.end.frames.value) +
                            " intact frames, but its successor says that " + std::to_string(counted.value) +

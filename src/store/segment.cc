@@ -10,7 +10,6 @@ constexpr uint32_t kOwnerWrite = 0200;
 constexpr uint32_t kAnyWrite = 0222;
 constexpr uint32_t kAnyExecute = 0111;
 constexpr uint32_t kAnyReadWrite = 0666;
-constexpr int kMaxDamageReads = 3;
 constexpr size_t kCountedSize = 8;  // a record of frames and salt-1
 
 uint64_t CountedOffset(SegmentNumber number) { return (number.value - 1) * kCountedSize; }
@@ -106,15 +105,6 @@ Result<FileAttributes> Segment::Unremoved(Result<FileAttributes> looked) const {
   return looked;
 }
 
-Result<NewFrames> Segment::ScanPatiently(const SegmentEnd& from, uint64_t file_size, FrameNumber limit) const {
-  Result<NewFrames> found = Scan(from, file_size, limit);
-  for (int i = 1; i < kMaxDamageReads && found.status().Is(StatusCode::kCorrupt); i++) {
-    EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, Look());
-    found = Scan(from, attributes.size, limit);
-  }
-  return found;
-}
-
 Result<NewFrames> Segment::Scan(const SegmentEnd& from, uint64_t file_size, FrameNumber limit) const {
   FrameReader reader(*reader_, header_.page_size, {from.frames.value + 1}, file_size);
   NewFrames found;
@@ -157,11 +147,20 @@ Status Segment::CheckDamageAfter(const SegmentEnd& at, uint64_t file_size) const
     EFS_ASSIGN_OR_RETURN(frame, reader.Next());
     const auto next = frame.empty() ? std::nullopt : DecodeFrame(header_, frame, &chain);
     if (!commit_passed || !next || next->page_count == 0) continue;
+    // Read again, after what follows it: it may have been on its way before.
+    EFS_ASSIGN_OR_RETURN(const bool intact, Continues(at));
+    if (intact) return {};
     return Status::Corrupt("frame " + std::to_string(at.frames.value + 1) + " of log segment " + path() +
                            " is damaged, and commits follow it; restore the database from a backup, or keep a copy and "
                            "recover what precedes the frame with stock sqlite3");
   }
   return {};
+}
+
+Result<bool> Segment::Continues(SegmentEnd at) const {
+  std::vector<std::byte> frame(frame_size());
+  EFS_RETURN_IF_ERROR(ReadFrames({at.frames.value + 1}, frame));
+  return DecodeFrame(header_, frame, &at.checksum).has_value();
 }
 
 Status Segment::ReadFrames(FrameNumber first, MutableBytes frames) const {

@@ -65,11 +65,9 @@ class Segment {
   Status Sync() { return reader_->Sync(); }
 
   // Reads and verifies what whole commits follow `from`, in a file of `file_size` bytes; at most up to frame `limit`.
-  // Frames of an unfinished commit are not an error; damage that a later commit proves is kCorrupt.
+  // Frames of an unfinished commit are not an error, nor are those that a writer adds meanwhile; damage that a later
+  // commit proves is kCorrupt.
   Result<NewFrames> Scan(const SegmentEnd& from, uint64_t file_size, FrameNumber limit = {UINT32_MAX}) const;
-
-  // The same; what looks damaged is read again, since a frame that is being written looks so for a moment.
-  Result<NewFrames> ScanPatiently(const SegmentEnd& from, uint64_t file_size, FrameNumber limit = {UINT32_MAX}) const;
 
   // Reads whole frames, which must be there, from `first` on.
   Status ReadFrames(FrameNumber first, MutableBytes frames) const;
@@ -88,6 +86,8 @@ class Segment {
   Result<FileAttributes> Unremoved(Result<FileAttributes> looked) const;
   Status EndsBefore(FrameNumber frame) const;
   Status CheckDamageAfter(const SegmentEnd& end, uint64_t file_size) const;
+  // Whether the frame after `at` is a whole one of the chain by now.
+  Result<bool> Continues(SegmentEnd at) const;
 
   SegmentNumber number_;
   std::unique_ptr<File> reader_;
