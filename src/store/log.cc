@@ -19,6 +19,12 @@ constexpr Duration kSuccessorPoll = std::chrono::milliseconds(5);
 // More generations than this cannot come and go during one look.
 constexpr int kMaxGenerations = 1000;
 
+void RaiseTo(std::atomic<int64_t>& highest, int64_t value) {
+  int64_t known = highest;
+  while (value > known && !highest.compare_exchange_weak(known, value)) {
+  }
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Log>> Log::Open(FileSystem& files, Clock& clock, const Layout& layout, uint32_t page_size,
@@ -50,7 +56,10 @@ Result<LogPosition> Log::Refresh() {
   // Asked before the look: what others write after the end of a tenure, this caller need not see.
   const bool owned = owned_ == segment->number().value;
   EFS_ASSIGN_OR_RETURN(const Looked looked, LookAt(*segment));
-  if ((last.settled || owned) && looked.attributes == last.attributes) return newest();
+  if ((last.settled || owned) && looked.attributes == last.attributes) {
+    NoteAsOf(looked.begun);
+    return newest();
+  }
   const std::lock_guard follow(follow_mutex_);
   if (live() != segment) return FollowLocked();
   return FollowLocked(looked);
@@ -103,6 +112,7 @@ Result<bool> Log::PickUpLocked(Segment& live, const Looked& looked) {
   // cache.
   look.settled = looked.begun - look.first_seen >= kAttributeTick;
   Remember(look);
+  NoteAsOf(looked.begun);
   return true;
 }
 
@@ -409,11 +419,9 @@ void Log::Remember(const LastLook& look) {
   last_look_ = look;
 }
 
-void Log::NoteServerTime(int64_t time_ns) {
-  int64_t known = server_time_ns_;
-  while (time_ns > known && !server_time_ns_.compare_exchange_weak(known, time_ns)) {
-  }
-}
+void Log::NoteAsOf(Instant begun) { RaiseTo(as_of_ns_, begun.nanoseconds); }
+
+void Log::NoteServerTime(int64_t time_ns) { RaiseTo(server_time_ns_, time_ns); }
 
 uint64_t Log::live_size() const { return last_look().attributes.size; }
 

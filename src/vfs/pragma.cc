@@ -69,6 +69,7 @@ std::string Connection::StatusJson() {
                  {"path", database_->path()},
                  {"state", live ? "live" : "new"},
                  {"read_only", !writable_.ok()},
+                 {"freshness", NameOf(settings_.freshness)},
                  {"last_error", LastErrorOfProcess()}};
   json counters = {{"commits", database_->commits.load()},
                    {"frames_written", database_->frames_written.load()},
