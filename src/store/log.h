@@ -153,15 +153,15 @@ class Log {
 
   Result<Looked> LookAt(const Segment& segment);
   // "Locked": the caller holds follow_mutex_.
-  Status OpenSegmentsLocked(const std::vector<SegmentNumber>& listed);
-  Result<LogPosition> FollowLocked(std::optional<Looked> looked = {});
-  Result<bool> PickUpLocked(Segment& live, const Looked& looked);
+  Status OpenSegmentsLocked(const std::vector<SegmentNumber>& listed, OpenedSegment* last, Instant* begun);
+  Result<LogPosition> FollowLocked(std::optional<Looked> looked = {}, Bytes read = {});
+  Result<bool> PickUpLocked(Segment& live, const Looked& looked, Bytes read);
   Status AdvanceLocked(Segment& ended);  // may leave `ended` the last one if it is live after all
   Result<LogListing> WaitForSuccessorLocked(Segment& ended);
   bool BecomesLive(const Segment& segment) const;
   Status CheckNotReused(const Segment& ended);
   Status DropMergedLocked(SegmentNumber oldest);
-  Status CompleteLocked(Segment& ended, FrameNumber counted);
+  Status CompleteLocked(Segment& ended, FrameNumber counted, Bytes read = {});
   Result<FrameNumber> CountedOf(const Segment& segment) const;
   LastLook last_look() const;
   void Remember(const LastLook& look);

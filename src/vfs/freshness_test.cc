@@ -159,7 +159,7 @@ TEST_F(FreshnessTest, A_state_that_was_merged_away_is_told_of_once) {
   {
     SqliteDatabase writer = Open();
     ASSERT_EQ(writer.Exec("CREATE TABLE wide(id INTEGER PRIMARY KEY, text)"), SQLITE_OK) << writer.message();
-    ASSERT_EQ(writer.Exec(Fill(300, 'x', 1000, "wide")), SQLITE_OK) << writer.message();
+    ASSERT_EQ(writer.Exec(Fill(2000, 'x', 1000, "wide")), SQLITE_OK) << writer.message();
     ASSERT_EQ(writer.Exec("PRAGMA wal_checkpoint"), SQLITE_OK) << writer.message();
   }
   SqliteDatabase db = OpenWith("3600000");
@@ -173,7 +173,7 @@ TEST_F(FreshnessTest, A_state_that_was_merged_away_is_told_of_once) {
             SQLITE_OK);
   EXPECT_EQ(sqlite3_step(statement), SQLITE_BUSY_SNAPSHOT);
   sqlite3_finalize(statement);
-  EXPECT_EQ(db.Query("SELECT count(*) FROM wide WHERE text LIKE 'x%'"), "300");
+  EXPECT_EQ(db.Query("SELECT count(*) FROM wide WHERE text LIKE 'x%'"), "2000");
 }
 
 }  // namespace

@@ -83,7 +83,8 @@ std::string Connection::StatusJson() {
     const Result<FileAttributes> attributes = segment->Look();
     const MergeCounters merges = live->merger().counters();
     const LogCounters log = live->log().counters();
-    status["database_id"] = live->id();
+    const Result<std::string> id = live->Id();
+    status["database_id"] = id.ok() ? json(*id) : json();
     status["page_size"] = live->page_size();
     status["page_count"] = newest.page_count;
     status["segment"] = {{"number", segment->number().value},
