@@ -116,12 +116,13 @@ def test_a_request_may_do_with_one_look(counted, measured):
 
 
 def test_the_first_select_of_a_fresh_process(shared, guest, measured):
-    """On a database of 1 MiB that was attached, on a machine whose system knows the names from another process."""
+    """On a database of 1 MiB that was attached, on a machine whose system has names and attributes from others."""
 
     def session():
         new = guest.session(shared.env)
         new.run(f"path = {shared.path!r}")
         new.run(OPERATIONS)
+        new.run("import os; [os.stat(path + end) for end in ('', '.stock', '-wal') if os.path.exists(path + end)]")
         return new
 
     session().run("make(stock()); import shutil; shutil.copy(path + '.stock', path)")
