@@ -48,6 +48,22 @@ Status CheckRoom(FileSystem& files, const std::string& path) {
   return status.ok() ? removed : status;
 }
 
+// Others have it for a moment, to see whether it is held. Where there are no locks, a question will say so.
+void LockPatiently(File& probe, Clock& clock) {
+  const Instant deadline = clock.Now() + kPatience;
+  Result<bool> locked = probe.TryLock(0, 1);
+  while (locked.ok() && !*locked && clock.Now() < deadline) {
+    clock.Sleep(kPoll);
+    locked = probe.TryLock(0, 1);
+  }
+}
+
+Status WriteMessage(File& file, const std::string& line) {
+  const std::string text = line + std::string(kEnd);
+  EFS_RETURN_IF_ERROR(file.WriteAt(0, std::as_bytes(std::span(text))));
+  return file.Sync();
+}
+
 bool IsMessage(const std::string& name) {
   return name == "probe" || name == "peer" || name == "gone" || name.starts_with("request.") ||
          name.starts_with("answer.");
@@ -64,13 +80,13 @@ void RemoveAny(FileSystem& files, const std::string& path) {
 
 // Whether the probe of a folder has ended: `now_ns` by the file server's clock.
 bool IsStale(FileSystem& files, const std::string& folder, int64_t now_ns) {
+  const std::optional<std::string> message = ReadMessage(files, folder + "/probe");  // before it the lock was taken
   const Result<bool> locked = IsLocked(files, folder);
   if (locked.ok() && *locked) return false;
   const Result<std::unique_ptr<File>> probe = files.Open(folder + "/probe", OpenMode::kRead);
   const Result<FileAttributes> seen = probe.ok() ? (*probe)->Look() : files.Stat(folder);
   if (seen.ok() && now_ns - seen->mtime_ns >= kSurelyDead.count()) return true;
   // Nobody has the lock. That proves it where locks are seen for sure: on the machine of the probe.
-  const std::optional<std::string> message = ReadMessage(files, folder + "/probe");
   const std::optional<Party> party = message ? ParseParty(*message) : std::nullopt;
   return locked.ok() && party && party->machine == files.Machine();
 }
@@ -95,10 +111,9 @@ Result<std::unique_ptr<Folder>> Folder::Make(FileSystem& files, Clock& clock, co
   std::unique_ptr<Folder> folder(new Folder(files, clock, path));
   const auto furnish = [&]() -> Status {
     EFS_RETURN_IF_ERROR(CheckRoom(files, path + "/room"));
-    EFS_RETURN_IF_ERROR(PostMessage(files, path + "/probe", MessageOf(ThisParty(files))));
-    EFS_ASSIGN_OR_RETURN(folder->probe_, files.Open(path + "/probe", OpenMode::kReadWrite));
-    (void)folder->probe_->TryLock(0, 1);  // where there are no locks, a question will say so
-    return {};
+    EFS_ASSIGN_OR_RETURN(folder->probe_, files.Open(path + "/probe", OpenMode::kCreateNew));
+    LockPatiently(*folder->probe_, clock);
+    return WriteMessage(*folder->probe_, MessageOf(ThisParty(files)));
   };
   const Status furnished = furnish();
   if (!furnished.ok()) return WithRemedy(furnished, directory);
@@ -172,9 +187,7 @@ Status RemoveFolder(FileSystem& files, Clock& clock, const std::string& folder) 
 
 Status PostMessage(FileSystem& files, const std::string& path, const std::string& line) {
   EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> file, files.Open(path, OpenMode::kCreateNew));
-  const std::string text = line + std::string(kEnd);
-  EFS_RETURN_IF_ERROR(file->WriteAt(0, std::as_bytes(std::span(text))));
-  return file->Sync();
+  return WriteMessage(*file, line);
 }
 
 std::optional<std::string> ReadMessage(FileSystem& files, const std::string& path) {
