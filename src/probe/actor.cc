@@ -16,7 +16,7 @@ constexpr uint64_t kMaxLength_bytes = uint64_t{1} << 20;
 constexpr uint64_t kMaxSize_bytes = uint64_t{1} << 24;
 constexpr size_t kMaxOpen = 100;
 constexpr size_t kMaxWords = 8;
-constexpr Duration kPatience = std::chrono::seconds(60);
+constexpr Duration kPatience = std::chrono::seconds(120);  // less than that of who asked
 // SQLite's locking bytes, which keep mergers apart: https://www.sqlite.org/fileformat2.html#the_lock_byte_page
 constexpr uint64_t kLockOffset = 0x40000000;
 constexpr uint64_t kLockLength = 512;

@@ -56,13 +56,13 @@ std::vector<Advice> AdviceOn(const Mount& mount) {
   AddOnLocks(mount, &all);
   if (mount.Has("nocto")) {
     Add(&all, Advice::Kind::kWarning,
-        "nocto: an opening does not ask whether another host has changed the file, which small files of the log rest "
-        "on; mount without it");
+        "nocto: an opening does not ask whether another host has changed the file, and the engine is not tested so; "
+        "mount without it");
   }
   if (mount.Has("soft") || mount.Has("softerr")) {
     Add(&all, Advice::Kind::kNote,
         "soft: calls fail when the server does not answer; commits are then refused, or it is said that their outcome "
-        "is not known. Nothing else follows");
+        "is not known");
   }
   if (mount.Has("noac") || mount.Value("actimeo") == "0") {
     Add(&all, Advice::Kind::kNote, "noac: the engine does not need it, and it costs calls to the server");

@@ -14,8 +14,12 @@ namespace {
 constexpr Duration kQuick = std::chrono::milliseconds(2);  // between looks for a message that is about to come
 constexpr Duration kSlow = std::chrono::milliseconds(50);
 constexpr Duration kExpected = std::chrono::seconds(2);
-// For which a peer goes on waiting for a probe that shows no life.
-constexpr Duration kSilence = kAnswerPatience;
+// After which it is asked whether the other one still has its lock.
+constexpr Duration kDoubt = std::chrono::seconds(20);
+constexpr Duration kDoubtAgain = std::chrono::seconds(5);
+// For which a peer waits for a probe that shows no other life than its lock; and for one that shows none.
+constexpr Duration kLongestSilence = std::chrono::minutes(5);
+constexpr Duration kSilence = std::chrono::seconds(60);
 
 std::string Numbered(const std::string& folder, const char* kind, uint64_t number) {
   return folder + "/" + kind + "." + std::to_string(number);
@@ -51,6 +55,7 @@ Result<std::string> PeerHand::Receive() {
   if (lost_) return *lost_;
   const std::string path = Numbered(folder_.path(), "answer", number_);
   const Instant sent = clock_.Now();
+  Instant doubt = sent + kDoubt;
   while (true) {
     EFS_ASSIGN_OR_RETURN(const std::vector<std::string> names, files_.List(folder_.path()));
     const std::optional<std::string> answer = Has(names, path) ? ReadMessage(files_, path) : std::nullopt;
@@ -62,6 +67,11 @@ Result<std::string> PeerHand::Receive() {
     if (Has(names, "gone")) return Lost("has ended");
     if (Interrupts::Noted()) return Lost("was not waited for");
     if (clock_.Now() - sent >= kAnswerPatience) return Lost("does not answer");
+    if (clock_.Now() >= doubt) {
+      const Result<bool> lives = IsLocked(files_, folder_.path() + "/peer");
+      if (lives.ok() && !*lives) return Lost("has died");
+      doubt = clock_.Now() + kDoubtAgain;
+    }
     folder_.ShowLife();
     clock_.Sleep(Pause(clock_, sent));
   }
@@ -87,7 +97,7 @@ namespace {
 class SignsOfLife {
  public:
   bool Shows(FileSystem& files, const std::string& folder) {
-    const Result<bool> locked = IsLocked(files, folder);
+    const Result<bool> locked = IsLocked(files, folder + "/probe");
     if (locked.ok() && *locked) return true;
     const std::optional<int64_t> time = TimeOf(files, folder);
     if (!time) return false;
@@ -124,7 +134,9 @@ class Requests {
       const std::optional<int64_t> now_ns = SignsOfLife::TimeOf(files_, folder_);
       if (now_ns != life_ns) alive = clock_.Now();
       life_ns = now_ns;
-      if (clock_.Now() - alive >= kSilence) {
+      const Duration silence = clock_.Now() - alive;
+      const Result<bool> locked = silence >= kSilence ? IsLocked(files_, folder_ + "/probe") : true;
+      if (!locked.ok() || !*locked || silence >= kLongestSilence) {
         return Status(StatusCode::kUnavailable, "the probe of " + folder_ + " shows no life any more");
       }
       clock_.Sleep(Pause(clock_, begun));
@@ -153,7 +165,7 @@ Result<std::string> Serve(Requests& requests, Actor& actor, const std::function<
 
 }  // namespace
 
-Result<std::string> JoinProbe(FileSystem& files, Clock& clock, const std::string& directory, Duration wait) {
+Result<Joined> JoinProbe(FileSystem& files, Clock& clock, const std::string& directory, Duration wait) {
   const Instant deadline = clock.Now() + wait;
   SignsOfLife life;
   while (true) {
@@ -161,10 +173,11 @@ Result<std::string> JoinProbe(FileSystem& files, Clock& clock, const std::string
     for (const std::string& folder : folders) {
       const Result<std::vector<std::string>> names = files.List(folder);
       if (!names.ok() || !Has(*names, "probe") || Has(*names, "peer") || !life.Shows(files, folder)) continue;
-      const Status joined = PostMessage(files, folder + "/peer", MessageOf(ThisParty(files)));
-      if (joined.ok()) return folder;
-      if (joined.Is(StatusCode::kReadOnly)) {
-        return Status(StatusCode::kReadOnly, joined.message() + "; run the peer as the user that runs the probe");
+      Result<std::unique_ptr<File>> peer = PostLocked(files, clock, folder + "/peer", MessageOf(ThisParty(files)));
+      if (peer.ok()) return Joined{folder, std::move(*peer)};
+      if (peer.status().Is(StatusCode::kReadOnly)) {
+        return Status(StatusCode::kReadOnly,
+                      peer.status().message() + "; run the peer as the user that runs the probe");
       }
     }
     if (Interrupts::Noted()) return Interrupted();
@@ -192,7 +205,7 @@ Result<std::string> ServeProbe(FileSystem& files, Clock& clock, const std::strin
     return Status(StatusCode::kUnavailable, "the probe has ended before its questions; start both again");
   }
   // A probe that was killed on the way: nobody else will remove what it has left.
-  const Result<bool> locked = IsLocked(files, folder);
+  const Result<bool> locked = IsLocked(files, folder + "/probe");
   if (!Interrupts::Noted() && locked.ok() && !*locked) (void)RemoveFolder(files, clock, folder);
   return last_word;
 }

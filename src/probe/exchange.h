@@ -41,8 +41,14 @@ std::unique_ptr<PeerHand> AwaitPeer(FileSystem& files, Clock& clock, Folder& fol
 
 // --- the peer's end
 
-// Waits for a probe in the directory, and makes itself its peer: the folder. kUnavailable: there is none in time.
-Result<std::string> JoinProbe(FileSystem& files, Clock& clock, const std::string& directory, Duration wait);
+// The folder of a probe whose peer this is, as long as the object exists.
+struct Joined {
+  std::string folder;
+  std::unique_ptr<File> peer;
+};
+
+// Waits for a probe in the directory that has no peer. kUnavailable: there is none in time.
+Result<Joined> JoinProbe(FileSystem& files, Clock& clock, const std::string& directory, Duration wait);
 
 // Does what the probe asks until it says that it has ended: its last word. kUnavailable: it has ended without one, or
 // the user has interrupted; then what it has left is removed, if that is safe. `told` is called with each "say TEXT".

@@ -25,8 +25,8 @@ class ExchangeTest : public ::testing::Test {
   // A peer that comes, and its last word.
   std::future<Result<std::string>> StartPeer() {
     return std::async(std::launch::async, [this]() -> Result<std::string> {
-      EFS_ASSIGN_OR_RETURN(const std::string joined, JoinProbe(files_, SystemClock(), directory_.path(), kLong));
-      return ServeProbe(files_, SystemClock(), joined, [this](const std::string& text) { told_ += text + ";"; });
+      EFS_ASSIGN_OR_RETURN(const Joined joined, JoinProbe(files_, SystemClock(), directory_.path(), kLong));
+      return ServeProbe(files_, SystemClock(), joined.folder, [this](const std::string& text) { told_ += text + ";"; });
     });
   }
 
@@ -56,7 +56,7 @@ TEST_F(ExchangeTest, A_peer_comes_answers_and_is_told_the_end) {
 
 TEST_F(ExchangeTest, A_second_peer_waits_for_another_probe) {
   ASSERT_TRUE(PostMessage(files_, folder_->path() + "/peer", "sqlite-efs a b c").ok());
-  const Result<std::string> joined = JoinProbe(files_, SystemClock(), directory_.path(), Duration::zero());
+  const Result<Joined> joined = JoinProbe(files_, SystemClock(), directory_.path(), Duration::zero());
   EXPECT_TRUE(joined.status().Is(StatusCode::kUnavailable));
   EXPECT_NE(joined.status().message().find(directory_.path()), std::string::npos);
 }
@@ -79,8 +79,19 @@ TEST_F(ExchangeTest, A_peer_that_has_ended_is_not_waited_for) {
   EXPECT_EQ(clock.Now(), testing::ManualClock().Now());
 }
 
+TEST_F(ExchangeTest, A_peer_that_has_died_is_noticed_by_its_lock) {
+  testing::ManualClock clock;
+  ASSERT_TRUE(JoinProbe(files_, clock, directory_.path(), kLong).ok());  // and goes at once
+  PeerHand hand(files_, clock, *folder_, ThisParty(files_));
+  Side side(hand);
+  const Result<std::string> answer = side.Do("machine");
+  EXPECT_NE(answer.status().message().find("has died"), std::string::npos) << answer.status().message();
+}
+
 TEST_F(ExchangeTest, A_peer_that_does_not_answer_is_waited_for_once) {
   testing::ManualClock clock;
+  const Result<Joined> joined = JoinProbe(files_, clock, directory_.path(), kLong);
+  ASSERT_TRUE(joined.ok());
   PeerHand hand(files_, clock, *folder_, {"machine", "host", "12"});
   Side side(hand);
   EXPECT_TRUE(side.Do("machine").status().Is(StatusCode::kUnavailable));

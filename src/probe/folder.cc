@@ -49,12 +49,12 @@ Status CheckRoom(FileSystem& files, const std::string& path) {
 }
 
 // Others have it for a moment, to see whether it is held. Where there are no locks, a question will say so.
-void LockPatiently(File& probe, Clock& clock) {
+void LockPatiently(File& file, Clock& clock) {
   const Instant deadline = clock.Now() + kPatience;
-  Result<bool> locked = probe.TryLock(0, 1);
+  Result<bool> locked = file.TryLock(0, 1);
   while (locked.ok() && !*locked && clock.Now() < deadline) {
     clock.Sleep(kPoll);
-    locked = probe.TryLock(0, 1);
+    locked = file.TryLock(0, 1);
   }
 }
 
@@ -81,7 +81,7 @@ void RemoveAny(FileSystem& files, const std::string& path) {
 // Whether the probe of a folder has ended: `now_ns` by the file server's clock.
 bool IsStale(FileSystem& files, const std::string& folder, int64_t now_ns) {
   const std::optional<std::string> message = ReadMessage(files, folder + "/probe");  // before it the lock was taken
-  const Result<bool> locked = IsLocked(files, folder);
+  const Result<bool> locked = IsLocked(files, folder + "/probe");
   if (locked.ok() && *locked) return false;
   const Result<std::unique_ptr<File>> probe = files.Open(folder + "/probe", OpenMode::kRead);
   const Result<FileAttributes> seen = probe.ok() ? (*probe)->Look() : files.Stat(folder);
@@ -111,9 +111,8 @@ Result<std::unique_ptr<Folder>> Folder::Make(FileSystem& files, Clock& clock, co
   std::unique_ptr<Folder> folder(new Folder(files, clock, path));
   const auto furnish = [&]() -> Status {
     EFS_RETURN_IF_ERROR(CheckRoom(files, path + "/room"));
-    EFS_ASSIGN_OR_RETURN(folder->probe_, files.Open(path + "/probe", OpenMode::kCreateNew));
-    LockPatiently(*folder->probe_, clock);
-    return WriteMessage(*folder->probe_, MessageOf(ThisParty(files)));
+    EFS_ASSIGN_OR_RETURN(folder->probe_, PostLocked(files, clock, path + "/probe", MessageOf(ThisParty(files))));
+    return {};
   };
   const Status furnished = furnish();
   if (!furnished.ok()) return WithRemedy(furnished, directory);
@@ -149,7 +148,7 @@ std::vector<std::string> RemoveStaleFolders(FileSystem& files, Clock& clock, con
   std::vector<std::string> left;
   for (const std::string& folder : *folders) {
     if (folder == own.path()) continue;
-    const Result<bool> locked = IsLocked(files, folder);
+    const Result<bool> locked = IsLocked(files, folder + "/probe");
     if (locked.ok() && *locked) continue;  // another probe
     if (!IsStale(files, folder, now->mtime_ns) || !RemoveFolder(files, clock, folder).ok()) left.push_back(folder);
   }
@@ -165,9 +164,17 @@ Result<std::vector<std::string>> ListFolders(FileSystem& files, const std::strin
   return folders;
 }
 
-Result<bool> IsLocked(FileSystem& files, const std::string& folder) {
-  EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> probe, files.Open(folder + "/probe", OpenMode::kReadWrite));
-  EFS_ASSIGN_OR_RETURN(const bool free, probe->TryLock(0, 1));
+Result<std::unique_ptr<File>> PostLocked(FileSystem& files, Clock& clock, const std::string& path,
+                                         const std::string& line) {
+  EFS_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files.Open(path, OpenMode::kCreateNew));
+  LockPatiently(*file, clock);
+  EFS_RETURN_IF_ERROR(WriteMessage(*file, line));
+  return file;
+}
+
+Result<bool> IsLocked(FileSystem& files, const std::string& path) {
+  EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> file, files.Open(path, OpenMode::kReadWrite));
+  EFS_ASSIGN_OR_RETURN(const bool free, file->TryLock(0, 1));
   return !free;
 }
 

@@ -14,7 +14,7 @@ namespace sqlite_efs::probe {
 
 // The folder `sqlite-efs-probe.UUID` that a probe makes in the directory that is asked about, and removes:
 //     probe        who it is (party.h); the probe has it locked, and changes its times as long as it lives
-//     peer         who answers from another host; made once
+//     peer         who answers from another host, and has it locked; made once
 //     request.N    a question to it, counted from 1; answer.N; gone: the peer has ended
 // All else belongs to the question that is being asked.
 class Folder {
@@ -52,8 +52,11 @@ std::vector<std::string> RemoveStaleFolders(FileSystem& files, Clock& clock, con
 // The folders of probes in a directory.
 Result<std::vector<std::string>> ListFolders(FileSystem& files, const std::string& directory);
 
-// Whether its probe has it locked. Locks that do not reach other hosts show none. kNotFound: it has no probe.
-Result<bool> IsLocked(FileSystem& files, const std::string& folder);
+// A message (below) that is locked by who posted it for as long as the file is open, from before it can be read.
+Result<std::unique_ptr<File>> PostLocked(FileSystem& files, Clock& clock, const std::string& path,
+                                         const std::string& line);
+// Whether one is: who posted it lives. Locks that do not reach other hosts show none.
+Result<bool> IsLocked(FileSystem& files, const std::string& path);
 
 // Removes a folder and what is in it, patiently: an NFS client keeps open files for a moment.
 Status RemoveFolder(FileSystem& files, Clock& clock, const std::string& folder);

@@ -36,7 +36,7 @@ class ProcessHand final : public Hand {
 };
 
 // How long an answer is waited for: a race of a hundred names on a slow server takes its time.
-inline constexpr Duration kAnswerPatience = std::chrono::seconds(60);
+inline constexpr Duration kAnswerPatience = std::chrono::seconds(180);
 
 }  // namespace sqlite_efs::probe
 

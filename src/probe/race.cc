@@ -11,9 +11,9 @@
 namespace sqlite_efs::probe {
 namespace {
 
-constexpr uint64_t kMaxCount = 250;  // of names
-constexpr uint32_t kMaxSeed = 255;   // that one byte tells
-constexpr Duration kPatience = std::chrono::seconds(30);
+constexpr uint64_t kMaxCount = 250;                       // of names
+constexpr uint32_t kMaxSeed = 255;                        // that one byte tells
+constexpr Duration kPatience = std::chrono::seconds(80);  // twice: less than that of who asked
 constexpr Duration kPoll = std::chrono::milliseconds(1);
 
 struct Runner {

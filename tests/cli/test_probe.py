@@ -182,6 +182,19 @@ def test_an_interrupted_peer_is_not_waited_for(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_killed_peer_is_noticed(tmp_path):
+    with start(tmp_path, "--wait", HANG_S) as probe:
+        peer = start(tmp_path, "--peer", "--wait", HANG_S)
+        while not peer.stdout.readline().startswith("  A look"):
+            pass
+        peer.kill()
+        end(peer)
+        code, output, _ = end(probe)
+    assert code == UNKNOWN
+    assert "has died" in output
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_a_killed_probe_has_left_is_removed_by_the_next(tmp_path):
     with start(tmp_path, "--wait", HANG_S) as probe:
         left = wait_for_folder(tmp_path)

@@ -52,6 +52,20 @@ def test_two_machines_answer_yes_to_everything(rig, place, measured):
         measured(line)
 
 
+def test_times_for_which_attributes_are_cached_break_nothing(rig, place):
+    """Whatever a call does not ask the server for would be old here for ten minutes."""
+    one, two, *_ = rig.clients
+    for client in (one, two):
+        client.unmount()
+        client.mount(f"{client.mount_options},actimeo=600")
+    peer = two.start([COMMAND, "probe", place, "--peer", "--wait", WAIT_S])
+    code, output, errors = one.try_to_run([COMMAND, "probe", place, "--wait", str(WAIT_S)])
+    assert (code, errors) == (FITS, ""), output
+    assert peer.wait() == 0
+    assert "acregmin=600" in output
+    assert words(output, "another host") == {"yes"}
+
+
 def test_one_machine_says_what_it_cannot_tell(rig, place):
     one, *_ = rig.clients
     code, output, _ = one.try_to_run([COMMAND, "probe", place])
