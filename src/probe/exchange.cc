@@ -202,7 +202,7 @@ Result<std::string> ServeProbe(FileSystem& files, Clock& clock, const std::strin
   if (last_word.ok()) return last_word;
   (void)PostMessage(files, folder + "/gone", "gone");
   if (last_word.status().Is(StatusCode::kNotFound) || last_word.status().Is(StatusCode::kStale)) {
-    return Status(StatusCode::kUnavailable, "the probe has ended before its questions; start both again");
+    return Status(StatusCode::kUnavailable, "the probe has ended before its last question; start both again");
   }
   // A probe that was killed on the way: nobody else will remove what it has left.
   const Result<bool> locked = IsLocked(files, folder + "/probe");
