@@ -191,8 +191,9 @@ Result<Joined> JoinProbe(FileSystem& files, Clock& clock, const std::string& dir
   }
 }
 
-Result<std::string> ServeProbe(FileSystem& files, Clock& clock, const std::string& folder,
+Result<std::string> ServeProbe(FileSystem& files, Clock& clock, Joined joined,
                                const std::function<void(const std::string&)>& told) {
+  const std::string& folder = joined.folder;
   Result<std::string> last_word = std::string();
   {
     Actor actor(files, folder);
@@ -204,7 +205,8 @@ Result<std::string> ServeProbe(FileSystem& files, Clock& clock, const std::strin
   if (last_word.status().Is(StatusCode::kNotFound) || last_word.status().Is(StatusCode::kStale)) {
     return Status(StatusCode::kUnavailable, "the probe has ended before its last question; start both again");
   }
-  // A probe that was killed on the way: nobody else will remove what it has left.
+  // A probe that was killed on the way: nobody else will remove what it has left. No NFS client keeps what is closed.
+  joined.peer.reset();
   const Result<bool> locked = IsLocked(files, folder + "/probe");
   if (!Interrupts::Noted() && locked.ok() && !*locked) (void)RemoveFolder(files, clock, folder);
   return last_word;

@@ -52,7 +52,7 @@ Result<Joined> JoinProbe(FileSystem& files, Clock& clock, const std::string& dir
 
 // Does what the probe asks until it says that it has ended: its last word. kUnavailable: it has ended without one, or
 // the user has interrupted; then what it has left is removed, if that is safe. `told` is called with each "say TEXT".
-Result<std::string> ServeProbe(FileSystem& files, Clock& clock, const std::string& folder,
+Result<std::string> ServeProbe(FileSystem& files, Clock& clock, Joined joined,
                                const std::function<void(const std::string&)>& told);
 
 }  // namespace sqlite_efs::probe

@@ -25,8 +25,9 @@ class ExchangeTest : public ::testing::Test {
   // A peer that comes, and its last word.
   std::future<Result<std::string>> StartPeer() {
     return std::async(std::launch::async, [this]() -> Result<std::string> {
-      EFS_ASSIGN_OR_RETURN(const Joined joined, JoinProbe(files_, SystemClock(), directory_.path(), kLong));
-      return ServeProbe(files_, SystemClock(), joined.folder, [this](const std::string& text) { told_ += text + ";"; });
+      EFS_ASSIGN_OR_RETURN(Joined joined, JoinProbe(files_, SystemClock(), directory_.path(), kLong));
+      return ServeProbe(files_, SystemClock(), std::move(joined),
+                        [this](const std::string& text) { told_ += text + ";"; });
     });
   }
 
@@ -111,7 +112,7 @@ TEST_F(ExchangeTest, A_peer_removes_what_a_killed_probe_has_left) {
   const std::string dead = directory_ / "sqlite-efs-probe.0";
   std::filesystem::create_directory(dead);
   testing::WriteWholeFile(dead + "/probe", MessageOf(ThisParty(files_)) + "\n");
-  EXPECT_FALSE(ServeProbe(files_, clock, dead, [](const std::string&) {}).ok());
+  EXPECT_FALSE(ServeProbe(files_, clock, {dead, nullptr}, [](const std::string&) {}).ok());
   EXPECT_FALSE(std::filesystem::exists(dead));
 }
 

@@ -133,8 +133,8 @@ Result<Outcome> RunProbe(FileSystem& files, Clock& clock, const ProbeOptions& op
 Status RunPeer(FileSystem& files, Clock& clock, const ProbeOptions& options, std::ostream& out) {
   EFS_RETURN_IF_ERROR(CheckDirectory(files, options.directory));
   out << "waiting for `sqlite-efs probe " << options.directory << "` on another host" << std::endl;
-  EFS_ASSIGN_OR_RETURN(const Joined joined, JoinProbe(files, clock, options.directory, options.wait));
-  const std::string& folder = joined.folder;
+  EFS_ASSIGN_OR_RETURN(Joined joined, JoinProbe(files, clock, options.directory, options.wait));
+  const std::string folder = joined.folder;
   const std::optional<std::string> message = ReadMessage(files, folder + "/probe");
   const std::optional<Party> party = message ? ParseParty(*message) : std::nullopt;
   out << "answering the probe of " << (party ? party->Text() : folder) << std::endl;
@@ -142,7 +142,7 @@ Status RunPeer(FileSystem& files, Clock& clock, const ProbeOptions& options, std
     out << "it runs on this very machine (the same boot id): no answer is about a second host" << std::endl;
   }
   const auto tell = [&out](const std::string& asks) { out << "  " << asks << std::endl; };
-  EFS_ASSIGN_OR_RETURN(const std::string last_word, ServeProbe(files, clock, folder, tell));
+  EFS_ASSIGN_OR_RETURN(const std::string last_word, ServeProbe(files, clock, std::move(joined), tell));
   out << "the probe has ended: " << last_word << std::endl;
   return {};
 }

@@ -77,6 +77,18 @@ def test_one_machine_says_what_it_cannot_tell(rig, place):
     assert one.try_to_run([COMMAND, "probe", place, "--wait", "1"])[0] == UNKNOWN
 
 
+@pytest.mark.slow
+def test_a_peer_removes_what_a_killed_probe_has_left(rig, place):
+    one, two, *_ = rig.clients
+    peer = two.start([COMMAND, "probe", place, "--peer", "--wait", WAIT_S])
+    probe = one.start([COMMAND, "probe", place, "--wait", WAIT_S])
+    while peer.readline() != "  A look shows what another has written":
+        pass
+    probe.kill()
+    assert peer.wait() == UNKNOWN
+    assert "shows no life any more" in peer.errors
+
+
 def test_a_peer_that_is_killed_with_its_machine(rig, place):
     one, _, three = rig.clients
     peer = three.start([COMMAND, "probe", place, "--peer", "--wait", WAIT_S])
