@@ -33,6 +33,7 @@ class MemoryFileSystem final : public FileSystem {
     }
     return names;
   }
+  Result<std::vector<std::string>> ListKnown(const std::string& directory) override { return List(directory); }
   Result<FileAttributes> Stat(const std::string& path) override {
     EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> file, Open(path, OpenMode::kRead, 0));
     return file->Look();
@@ -57,7 +58,11 @@ class MemoryFileSystem final : public FileSystem {
   class MemoryFile final : public File {
    public:
     MemoryFile(std::string path, std::vector<std::byte> content)
-        : path_(std::move(path)), content_(std::move(content)) {}
+        : path_(std::move(path)), content_(std::move(content)) {
+      attributes_.size = content_.size();
+      attributes_.links = 1;
+      attributes_.mode = 0644;
+    }
     Result<size_t> ReadAt(uint64_t offset, MutableBytes out) override {
       const uint64_t left = offset < content_.size() ? content_.size() - offset : 0;
       const size_t size = std::min<uint64_t>(out.size(), left);
@@ -67,13 +72,8 @@ class MemoryFileSystem final : public FileSystem {
     Status WriteAt(uint64_t, Bytes) override { return Refused(path_); }
     Status Sync() override { return Refused(path_); }
     Status Truncate(uint64_t) override { return Refused(path_); }
-    Result<FileAttributes> Look() override {
-      FileAttributes attributes;
-      attributes.size = content_.size();
-      attributes.links = 1;
-      attributes.mode = 0644;
-      return attributes;
-    }
+    Result<FileAttributes> Look() override { return attributes_; }
+    const FileAttributes& Opened() const override { return attributes_; }
     Result<FileAttributes> TouchAndLook() override { return Refused(path_); }
     Status ChangeMode(uint32_t) override { return Refused(path_); }
     Result<bool> TryLock(uint64_t, uint64_t) override { return Refused(path_); }
@@ -83,6 +83,7 @@ class MemoryFileSystem final : public FileSystem {
    private:
     const std::string path_;
     const std::vector<std::byte> content_;
+    FileAttributes attributes_;
   };
 };
 

@@ -28,6 +28,18 @@ int sqlite_efs_register(int make_default);
 const char* sqlite_efs_last_error(void);
 void sqlite_efs_clear_error(void);
 
+/* What a connection whose `freshness` is "request" must see: everything that was committed before the calling thread's
+ * request began, until it ends. A request is a unit of work of any length; a second beginning begins another one. In a
+ * thread that has none, such a connection sees everything that was committed before each transaction began. */
+void sqlite_efs_begin_request(void);
+void sqlite_efs_end_request(void);
+
+/* For libraries that execute a statement by several calls of SQLite (prepare, step): what the calling thread does until
+ * it ends the call is one operation of its own caller's, which need not see what was committed since it began. The
+ * beginning clears the last error. The end must come before the library returns. */
+void sqlite_efs_begin_call(void);
+void sqlite_efs_end_call(void);
+
 /* Gives back the lease of every database of this process that no transaction uses; how many there were. When it
  * returns, no thread of the engine is giving one back any more, and sqlite_efs_last_error() is what went wrong with one
  * of them, or empty. */

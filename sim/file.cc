@@ -42,6 +42,8 @@ SimFile::SimFile(Process& process, Ino ino, bool writable, bool fresh, std::stri
   process.open.push_back(&state_);
   host().Opened(ino, writable);
   if (!host().local()) known_errors_ = host().FileOf(ino).errors;
+  const Inode& inode = server().Get(ino);
+  opened_ = {1, ino, inode.size, inode.links, inode.mode, inode.mtime, inode.is_directory};
 }
 
 SimFile::~SimFile() {

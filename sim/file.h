@@ -25,6 +25,7 @@ class SimFile final : public File {
   Status Sync() override;
   Status Truncate(uint64_t size) override;
   Result<FileAttributes> Look() override;
+  const FileAttributes& Opened() const override { return opened_; }
   Result<FileAttributes> TouchAndLook() override;
   Status ChangeMode(uint32_t mode) override;
   Result<bool> TryLock(uint64_t offset, uint64_t length) override { return Lock(offset, length, true); }
@@ -51,6 +52,7 @@ class SimFile final : public File {
   const bool writable_;
   const bool fresh_;
   const std::string path_;
+  FileAttributes opened_;
   const bool is_base_;  // the database file itself
 };
 

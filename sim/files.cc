@@ -115,7 +115,15 @@ Result<std::vector<std::string>> SimFiles::List(const std::string& path) {
   for (std::string& removed : before) {
     if (world.latency.OneIn(2)) names.push_back(std::move(removed));
   }
+  process().host->listings[directory] = names;
   return names;
+}
+
+// What this host listed last, perhaps long ago, or what there is.
+Result<std::vector<std::string>> SimFiles::ListKnown(const std::string& path) {
+  const auto known = process().host->listings.find(Find(path).ino);
+  if (known != process().host->listings.end() && process().world->latency.OneIn(2)) return known->second;
+  return List(path);
 }
 
 Result<FileAttributes> SimFiles::Stat(const std::string& path) {

@@ -20,6 +20,7 @@ class SimFiles final : public FileSystem {
 
   Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode, uint32_t permissions) override;
   Result<std::vector<std::string>> List(const std::string& directory) override;
+  Result<std::vector<std::string>> ListKnown(const std::string& directory) override;
   Result<FileAttributes> Stat(const std::string& path) override;
   Status Link(const std::string& existing, const std::string& name) override;
   Status Rename(const std::string& from, const std::string& to) override;

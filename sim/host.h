@@ -2,6 +2,7 @@
 #define SQLITE_EFS_SIM_HOST_H_
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -88,6 +89,9 @@ class Host {
   // Runs `action` in this host's kernel: later if it is frozen or cut off then, never or on its own if it dies.
   void Do(Time at, std::function<void()> action);
   bool LeaseIsOver(Time lease) const;
+
+  // --- directories: as this host listed them last
+  std::map<Ino, std::vector<std::string>> listings;
 
   // --- clocks
   Time Monotonic() const;

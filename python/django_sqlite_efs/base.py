@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlite_efs
 from django.core.exceptions import ImproperlyConfigured
-from django.core.signals import request_finished
+from django.core.signals import request_finished, request_started
 from django.db.backends.sqlite3 import base as stock
 from django.db.utils import DatabaseErrorWrapper
 from django.utils.functional import cached_property
@@ -23,9 +23,10 @@ class EngineErrorWrapper(DatabaseErrorWrapper):
     """
 
     def __enter__(self) -> None:
-        sqlite_efs.clear_error()
+        sqlite_efs.begin_call()
 
     def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
+        sqlite_efs.end_call()
         if isinstance(exc_value, self.wrapper.Database.Error):
             sqlite_efs.explain(exc_value)
         super().__exit__(exc_type, exc_value, traceback)
@@ -49,6 +50,8 @@ class DatabaseWrapper(stock.DatabaseWrapper):
             parameters = {"timeout": options.timeout, **lock_parameters}
             if options.cache_mib is not None:
                 parameters["cache_mib"] = options.cache_mib
+            if options.freshness is not None:
+                parameters["freshness"] = options.freshness
             params["database"] = names.engine_uri(self.alias, self.settings_dict["NAME"], parameters)
             params["timeout"] = sqlite_efs.BUSY_TIMEOUT_S
             own_commands = options.init_commands
@@ -81,10 +84,16 @@ def _note_configured_dynamodb_lease() -> None:
     _note_dynamodb_lease(parameters)
 
 
-def _release_leases(**_kwargs: Any) -> None:
+def _begin_request(**_kwargs: Any) -> None:
+    sqlite_efs.begin_request()
+
+
+def _end_request(**_kwargs: Any) -> None:
+    sqlite_efs.end_request()
     # Other machines need not wait for this one's next request. A lease that a transaction uses stays.
     sqlite_efs.release()
 
 
 _note_configured_dynamodb_lease()
-request_finished.connect(_release_leases, dispatch_uid="django_sqlite_efs.release")
+request_started.connect(_begin_request, dispatch_uid="django_sqlite_efs.begin_request")
+request_finished.connect(_end_request, dispatch_uid="django_sqlite_efs.end_request")

@@ -17,6 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 MIN_TIMEOUT_S = 3
 MAX_TIMEOUT_S = 3600
 MAX_CACHE_MIB = 16384
+MAX_FRESHNESS_MS = 3_600_000
 DEFAULT_LOCK_MAX_ATTEMPTS = 10
 MAX_LOCK_MAX_ATTEMPTS = 1_000_000
 MAX_LOCK_EXPIRATION_S = 86400
@@ -29,7 +30,7 @@ DEFAULT_INIT_COMMANDS = (
     "PRAGMA temp_store = FILE",
 )
 
-OWN_OPTIONS = frozenset({"timeout", "cache_mib", "init_commands"})
+OWN_OPTIONS = frozenset({"timeout", "cache_mib", "freshness", "init_commands"})
 DJANGO_OPTIONS = frozenset({"init_command", "transaction_mode"})
 SQLITE3_OPTIONS = frozenset(
     {
@@ -59,6 +60,7 @@ class Options:
 
     timeout: float
     cache_mib: int | None
+    freshness: int | str | None
     init_commands: tuple[str, ...]
     has_own_init_commands: bool
 
@@ -78,6 +80,7 @@ def read_options(alias: str, options: dict[str, Any]) -> Options:
     return Options(
         timeout=_read_timeout(alias, options.get("timeout", MIN_TIMEOUT_S)),
         cache_mib=_read_cache_mib(alias, options.get("cache_mib")),
+        freshness=_read_freshness(alias, options.get("freshness")),
         init_commands=DEFAULT_INIT_COMMANDS if own is None else _read_init_commands(alias, own),
         has_own_init_commands=own is not None,
     )
@@ -101,6 +104,16 @@ def _read_cache_mib(alias: str, value: Any) -> int | None:
             f"not {value!r}."
         )
     return value
+
+
+def _read_freshness(alias: str, value: Any) -> int | str | None:
+    is_bound = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_FRESHNESS_MS
+    if value is None or value in ("transaction", "request") or is_bound:
+        return value
+    raise ImproperlyConfigured(
+        f'{_option(alias, "freshness")} must be "transaction", "request" or a whole number of milliseconds from 1 to '
+        f"{MAX_FRESHNESS_MS}, not {value!r}. It is what a transaction must see of what others have committed."
+    )
 
 
 def _read_init_commands(alias: str, value: Any) -> tuple[str, ...]:

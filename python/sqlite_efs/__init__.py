@@ -7,23 +7,40 @@ Every error is one of sqlite3's own classes; its message names the file and what
 """
 
 from ._connection import BUSY_TIMEOUT_S, Connection, Cursor, connect, status, uri
-from ._engine import clear_error, explain, last_error, load, loadable_path, release
+from ._engine import (
+    begin_call,
+    begin_request,
+    clear_error,
+    end_call,
+    end_request,
+    explain,
+    last_error,
+    load,
+    loadable_path,
+    release,
+)
 from ._lease import DEFAULT_EXPIRATION_S, dynamodb_lease_is_used, releasing
+from ._request import request
 
 __all__ = [
     "BUSY_TIMEOUT_S",
     "DEFAULT_EXPIRATION_S",
     "Connection",
     "Cursor",
+    "begin_call",
+    "begin_request",
     "clear_error",
     "connect",
     "dynamodb_lease_is_used",
+    "end_call",
+    "end_request",
     "explain",
     "last_error",
     "load",
     "loadable_path",
     "release",
     "releasing",
+    "request",
     "status",
     "uri",
 ]

@@ -35,12 +35,14 @@ def _explained(method: Callable) -> Callable:
 
     @functools.wraps(method)
     def call(*args: Any, **kwargs: Any) -> Any:
-        _engine.clear_error()
+        _engine.begin_call()
         try:
             return method(*args, **kwargs)
         except sqlite3.Error as error:
             _engine.explain(error)
             raise
+        finally:
+            _engine.end_call()
 
     return call
 

@@ -10,6 +10,8 @@ import threading
 
 TYPE_CHECKING = False  # as in `typing`, which takes longer to load than this package
 if TYPE_CHECKING:
+    from typing import Any
+
     from ._credentials import Botocore
 
 _FILE_NAME = "sqlite_efs.so"
@@ -38,14 +40,22 @@ _EXPLAINED_CODES = frozenset(
 _CREDENTIALS_SOURCE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 
 
+def _command(function: Any) -> Any:
+    function.argtypes, function.restype = (), None
+    return function
+
+
 class _Engine:
     """The loaded shared object. Calls that wait for something give up the GIL (CDLL), the others do not (PyDLL)."""
 
     def __init__(self, path: str) -> None:
         self.path = path
         quick = ctypes.PyDLL(path)
-        self.clear_error = quick.sqlite_efs_clear_error
-        self.clear_error.argtypes, self.clear_error.restype = (), None
+        self.clear_error = _command(quick.sqlite_efs_clear_error)
+        self.begin_request = _command(quick.sqlite_efs_begin_request)
+        self.end_request = _command(quick.sqlite_efs_end_request)
+        self.begin_call = _command(quick.sqlite_efs_begin_call)
+        self.end_call = _command(quick.sqlite_efs_end_call)
         self.last_error = quick.sqlite_efs_last_error
         self.last_error.argtypes, self.last_error.restype = (), ctypes.c_char_p
         self.give_credentials = quick.sqlite_efs_give_credentials
@@ -93,7 +103,12 @@ class _Process:
         self.engine.give_credentials(answer, *(text.encode() for text in texts), found.expires_at_ms)
 
 
+class _Thread(threading.local):
+    is_in_request = False  # begun, perhaps before the engine was loaded
+
+
 _process = _Process()
+_thread = _Thread()
 os.register_at_fork(after_in_child=_process.begin)
 
 
@@ -148,6 +163,8 @@ def _load(default: bool) -> None:
     _check_registered(path)
     _process.engine, _process.is_default = engine, default
     engine.set_credentials_source(_process.supply, None)
+    if _thread.is_in_request:
+        engine.begin_request()
 
 
 def _register_by_load_extension(path: str, entry_point: str) -> None:
@@ -231,6 +248,30 @@ def end() -> None:
 def last_error() -> str:
     """What the engine said last in this thread, with file and remedy; "" if it had nothing to say."""
     return (_process.engine.last_error() or b"").decode(errors="replace") if _process.engine is not None else ""
+
+
+def begin_request() -> None:
+    """Begins a request of this thread. Connections with freshness="request" see what was committed before it."""
+    _thread.is_in_request = True
+    if _process.engine is not None:
+        _process.engine.begin_request()
+
+
+def end_request() -> None:
+    _thread.is_in_request = False
+    if _process.engine is not None:
+        _process.engine.end_request()
+
+
+def begin_call() -> None:
+    """Begins a call of this thread into sqlite3, to be ended before its caller goes on. Forgets last_error()."""
+    if _process.engine is not None:
+        _process.engine.begin_call()
+
+
+def end_call() -> None:
+    if _process.engine is not None:
+        _process.engine.end_call()
 
 
 def clear_error() -> None:

@@ -97,7 +97,8 @@ void PrintText(std::ostream& out, const json& status, const std::string& lease_t
   PrintLine(out, "size",
             Count(pages, "page") + " of " + std::to_string(page_size) + " bytes, " + Size(pages * page_size));
   if (!live) return;
-  PrintLine(out, "identity", status["database_id"].get<std::string>());
+  const json& id = status["database_id"];
+  PrintLine(out, "identity", id.is_string() ? id.get<std::string>() : "cannot be read; see: sqlite-efs verify");
   PrintLine(out, "lease", lease_text);
   PrintLine(out, "log", Count(status["segments"].size(), "segment"));
   PrintSegments(out, status["segments"]);

@@ -64,6 +64,11 @@ Lease::~Lease() {
   heartbeat_.reset();
 }
 
+void Lease::SetDatabaseId(const std::string& database_id) {
+  const std::lock_guard lock(mutex_);
+  record_.database_id = database_id;
+}
+
 bool Lease::held() const { return phase_ == Phase::kHeld && clock_.Now() < Instant{good_until_}; }
 
 Duration Lease::Linger() const {

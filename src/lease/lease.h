@@ -37,6 +37,8 @@ class Lease {
   // records do not expire.
   Lease(std::unique_ptr<LeaseStore> store, Clock& clock, std::unique_ptr<Alarm> heartbeat, LeaseOptions options,
         std::string database_id, std::string path);
+  // Before it is first asked for anything, if the constructor was given an empty one.
+  void SetDatabaseId(const std::string& database_id);
   // Gives the lease back without a promise.
   ~Lease();
   Lease(const Lease&) = delete;

@@ -46,6 +46,9 @@ class File {
   // The attributes, from the server. kStale if the file was removed on another host.
   virtual Result<FileAttributes> Look() = 0;
 
+  // The attributes as they were when the file was opened, from the server. Of a file opened as kReadFresh.
+  virtual const FileAttributes& Opened() const = 0;
+
   // Sets the times to the file server's present, and looks: the attributes are the server's as they are then. Needs
   // permission to write, not ownership. One round trip: NFS answers the one with the other.
   virtual Result<FileAttributes> TouchAndLook() = 0;
@@ -78,6 +81,8 @@ class FileSystem {
   // The names in a directory, unordered, without "." and ".."; asks the server, and makes later look-ups of its
   // names fresh.
   virtual Result<std::vector<std::string>> List(const std::string& directory) = 0;
+  // The same; may be as old as the NFS caches.
+  virtual Result<std::vector<std::string>> ListKnown(const std::string& directory) = 0;
 
   // Attributes by name; may be as old as the NFS caches.
   virtual Result<FileAttributes> Stat(const std::string& path) = 0;

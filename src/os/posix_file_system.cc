@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <list>
 #include <mutex>
@@ -89,7 +90,8 @@ FileAttributes FromStatx(const struct statx& s) {
 
 class PosixFile final : public File {
  public:
-  PosixFile(Descriptors::Slot slot, std::string path) : slot_(slot), path_(std::move(path)) {}
+  PosixFile(Descriptors::Slot slot, std::string path, const FileAttributes& opened)
+      : slot_(slot), path_(std::move(path)), opened_(opened) {}
   ~PosixFile() override { Descriptors::Instance().Close(slot_); }
   PosixFile(const PosixFile&) = delete;
   PosixFile& operator=(const PosixFile&) = delete;
@@ -135,6 +137,8 @@ class PosixFile final : public File {
     return FromStatx(s);
   }
 
+  const FileAttributes& Opened() const override { return opened_; }
+
   // The reply to a SETATTR brings all attributes (RFC 8881, the client asks for them in the same COMPOUND), which the
   // client shows until something newer comes.
   Result<FileAttributes> TouchAndLook() override {
@@ -174,13 +178,12 @@ class PosixFile final : public File {
 
   Descriptors::Slot slot_;
   std::string path_;
+  const FileAttributes opened_;
 };
 
-// Whether an open file lies on NFS, where O_DIRECT asks for no alignment and means the server. Asks nobody but this
-// system: proc_pid_mountinfo(5).
-bool IsOnNfs(int fd) {
-  struct statx s;
-  if (::statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &s) != 0) return false;
+// Whether a file lies on NFS, where O_DIRECT asks for no alignment and means the server. Asks nobody but this system:
+// proc_pid_mountinfo(5).
+bool IsOnNfs(const struct statx& s) {
   if (s.stx_dev_major != 0) return false;  // of a disk
   const std::string device = std::to_string(s.stx_dev_major) + ":" + std::to_string(s.stx_dev_minor);
   std::ifstream mounts("/proc/self/mountinfo");
@@ -245,8 +248,13 @@ class PosixFiles final : public FileSystem {
     const Place at = PlaceOf(path);
     const auto slot = descriptors.Open(at.directory, at.name, FlagsOf(mode) | O_CLOEXEC | O_NOCTTY, permissions);
     if (!descriptors.IsOpen(slot)) return Status::FromErrno(errno, "open", path);
-    std::unique_ptr<File> file(new PosixFile(slot, path));
-    if (mode == OpenMode::kReadFresh && IsOnNfs(*slot) && ::fcntl(*slot, F_SETFL, O_DIRECT) != 0) {
+    if (mode != OpenMode::kReadFresh) return std::unique_ptr<File>(new PosixFile(slot, path, {}));
+    // The reply to an OPEN brings all attributes, as that to a SETATTR does.
+    struct statx s = {};
+    const bool known = ::statx(*slot, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &s) == 0;
+    std::unique_ptr<File> file(new PosixFile(slot, path, FromStatx(s)));
+    if (!known) return Status::FromErrno(errno, "look at", path);
+    if (IsOnNfs(s) && ::fcntl(*slot, F_SETFL, O_DIRECT) != 0) {
       return Status::FromErrno(errno, "read past the cache of this host", path);
     }
     return file;
@@ -254,18 +262,27 @@ class PosixFiles final : public FileSystem {
 
   Result<std::vector<std::string>> List(const std::string& directory) override {
     const Place at = PlaceOf(directory);
-    // An open of "." in a held directory does not ask the server; this does, and makes later look-ups fresh.
+    // An opening need not ask the server; this does, and makes later look-ups fresh.
     struct statx s;
     if (::statx(at.directory, at.name, AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &s) != 0) {
       return Status::FromErrno(errno, "list", directory);
     }
-    const int fd = OpenDirectory(at);
+    return ListKnown(directory);
+  }
+
+  Result<std::vector<std::string>> ListKnown(const std::string& directory) override {
+    const Place at = PlaceOf(directory);
+    // To open the held directory again would be one more question to the server. Its descriptors share one position.
+    const bool is_held = held_ && at.directory == held_->fd() && std::strcmp(at.name, ".") == 0;
+    const std::unique_lock lock(listing_mutex_);
+    const int fd = is_held ? ::fcntl(held_->fd(), F_DUPFD_CLOEXEC, 0) : OpenDirectory(at);
     if (fd < 0) return Status::FromErrno(errno, "list", directory);
     const std::unique_ptr<DIR, int (*)(DIR*)> dir(::fdopendir(fd), &::closedir);
     if (!dir) {
       ::close(fd);
       return Status::FromErrno(ENOMEM, "list", directory);
     }
+    ::rewinddir(dir.get());
     std::vector<std::string> names;
     errno = 0;
     while (const dirent* entry = ::readdir(dir.get())) {
@@ -363,6 +380,7 @@ class PosixFiles final : public FileSystem {
 
   std::string prefix_;                   // of the paths that are looked up in held_
   std::unique_ptr<HeldDirectory> held_;  // null: nothing is pinned
+  std::mutex listing_mutex_;             // guards the position of held_
 };
 
 }  // namespace

@@ -14,6 +14,15 @@ constexpr std::byte kLeafTablePage{0x0d};
 constexpr int kMaxHeaderReads = 4;
 constexpr int kMaxStamps = 20;
 
+// A round trip of so many bytes takes about as long as a short one; and of so many, less than several.
+constexpr uint64_t kHeadRead_bytes = uint64_t{128} << 10;
+constexpr uint64_t kWholeRead_bytes = uint64_t{1} << 20;
+
+Status NotDatabase(const std::string& path) {
+  return {StatusCode::kNotDatabase,
+          path + " is not an SQLite database; restore it from a backup, or name another file"};
+}
+
 bool HasMagic(Bytes header) { return std::memcmp(header.data(), kMagic, sizeof kMagic) == 0; }
 
 }  // namespace
@@ -30,26 +39,43 @@ uint32_t PageCountOf(Bytes header) {
 }
 
 Result<std::unique_ptr<BaseFile>> BaseFile::Open(FileSystem& files, const std::string& path) {
+  return OpenWith(files, path, /*reads_head=*/false);
+}
+
+Result<std::unique_ptr<BaseFile>> BaseFile::OpenAndRead(FileSystem& files, const std::string& path) {
+  return OpenWith(files, path, /*reads_head=*/true);
+}
+
+Result<std::unique_ptr<BaseFile>> BaseFile::OpenWith(FileSystem& files, const std::string& path, bool reads_head) {
   EFS_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files.Open(path, OpenMode::kReadFresh));
   std::unique_ptr<BaseFile> base(new BaseFile(std::move(file)));
-  // Header and size are two readings, between which somebody may merge.
-  Status status = base->CheckHeader();
-  for (int i = 1; i < kMaxHeaderReads && status.Is(StatusCode::kCorrupt); i++) status = base->CheckHeader();
+  FileAttributes attributes = base->file_->Opened();
+  const uint64_t head = attributes.size <= kWholeRead_bytes ? attributes.size : kHeadRead_bytes;
+  base->head_.resize(std::max<uint64_t>(reads_head ? head : 0, kDatabaseHeaderSize));
+  // Size and header are two readings, between which somebody may merge.
+  Status status = base->CheckHeader(attributes);
+  for (int i = 1; i < kMaxHeaderReads && status.Is(StatusCode::kCorrupt); i++) {
+    EFS_ASSIGN_OR_RETURN(attributes, base->file_->Look());
+    status = base->CheckHeader(attributes);
+  }
   if (!status.ok()) return status;
+  if (!reads_head) base->head_.clear();
   return base;
 }
 
-Status BaseFile::CheckHeader() {
-  std::array<std::byte, kDatabaseHeaderSize> header;
-  EFS_ASSIGN_OR_RETURN(const size_t size, file_->ReadAt(0, header));
-  if (size < header.size() || !HasMagic(header) || PageSizeOf(header) == 0) {
-    return Status(StatusCode::kNotDatabase,
-                  file_->path() + " is not an SQLite database; restore it from a backup, or name another file");
-  }
+// Reads as much as head_ has room for.
+Status BaseFile::CheckHeader(const FileAttributes& attributes) {
+  EFS_ASSIGN_OR_RETURN(const size_t size, file_->ReadAt(0, head_));
+  if (size < kDatabaseHeaderSize) return NotDatabase(file_->path());
+  const Bytes header = Bytes(head_).first(kDatabaseHeaderSize);
+  if (!HasMagic(header) || PageSizeOf(header) == 0) return NotDatabase(file_->path());
+  head_.resize(size);
   page_size_ = PageSizeOf(header);
-  EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, file_->Look());  // and the next reading will be fresh
   const uint64_t stated = uint64_t{PageCountOf(header)} * page_size_;
-  if (attributes.size >= std::max<uint64_t>(stated, page_size_)) return {};
+  if (attributes.size >= std::max<uint64_t>(stated, page_size_)) {
+    opened_page_count_ = static_cast<uint32_t>((stated != 0 ? stated : attributes.size) / page_size_);
+    return {};
+  }
   return Status::Corrupt(file_->path() + " is truncated: its header states " + std::to_string(stated) +
                          " bytes, it has " + std::to_string(attributes.size) + "; restore it from a backup");
 }

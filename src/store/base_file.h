@@ -3,6 +3,7 @@
 
 #include <array>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
@@ -38,6 +39,8 @@ class BaseFile {
  public:
   // kNotDatabase, kCorrupt (truncated), kReadOnly (not permitted), each saying what to do.
   static Result<std::unique_ptr<BaseFile>> Open(FileSystem& files, const std::string& path);
+  // The same; with the header it reads what a fresh process will most likely want next, for TakeHead().
+  static Result<std::unique_ptr<BaseFile>> OpenAndRead(FileSystem& files, const std::string& path);
 
   uint32_t page_size() const { return page_size_; }
   File& file() { return *file_; }
@@ -47,12 +50,19 @@ class BaseFile {
   Result<size_t> ReadPages(PageNumber first, MutableBytes out) const;
   Result<uint32_t> PageCount() const;
 
+  // As the file was opened: how many pages it had, and its first ones, once. Not thread-safe.
+  uint32_t opened_page_count() const { return opened_page_count_; }
+  std::vector<std::byte> TakeHead() { return std::exchange(head_, {}); }
+
  private:
   explicit BaseFile(std::unique_ptr<File> file) : file_(std::move(file)) {}
-  Status CheckHeader();
+  static Result<std::unique_ptr<BaseFile>> OpenWith(FileSystem& files, const std::string& path, bool reads_head);
+  Status CheckHeader(const FileAttributes& attributes);
 
   std::unique_ptr<File> file_;
   uint32_t page_size_ = 0;
+  uint32_t opened_page_count_ = 0;
+  std::vector<std::byte> head_;
 };
 
 // Gives the base a time stamp that it had at no moment when it was being written to, waiting for the file server's

@@ -82,7 +82,7 @@ Status Writer::Commit(uint32_t page_count, Snapshot* snapshot) {
 Result<std::shared_ptr<Database>> Database::Open(const Environment& environment, const std::string& path,
                                                  const StoreOptions& options, Duration timeout) {
   std::shared_ptr<Database> database(new Database(environment, path, options));
-  EFS_ASSIGN_OR_RETURN(const Snapshot snapshot, database->TakeSnapshot(timeout));
+  EFS_ASSIGN_OR_RETURN(const Snapshot snapshot, database->TakeSnapshot(timeout, environment.clock.Now()));
   (void)snapshot;
   return database;
 }
@@ -136,10 +136,20 @@ Status Database::WaitForCreator(Instant deadline) const {
   return {};
 }
 
-Result<Snapshot> Database::TrySnapshot(Duration timeout) {
+Snapshot Database::Known(std::shared_ptr<LiveDatabase> live) {
+  Snapshot snapshot;
+  snapshot.live_ = std::move(live);
+  snapshot.looked_ = snapshot.live_->log().as_of();  // before the position is taken, which may be newer
+  snapshot.position_ = snapshot.live_->log().newest();
+  snapshot.page_count_ = snapshot.position_.page_count;
+  return snapshot;
+}
+
+Result<Snapshot> Database::TrySnapshot(Duration timeout, std::optional<Instant> as_of) {
   Snapshot snapshot;
   EFS_ASSIGN_OR_RETURN(snapshot.live_, OpenLive(timeout));
   if (snapshot.is_new()) return snapshot;
+  if (as_of && snapshot.live_->log().as_of() >= *as_of) return Known(snapshot.live_);
   snapshot.looked_ = environment_.clock.Now();
   Result<LogPosition> newest = snapshot.live_->log().Refresh();
   if (!newest.ok()) {
@@ -157,18 +167,14 @@ Result<Snapshot> Database::TrySnapshot(Duration timeout) {
 }
 
 Result<Snapshot> Database::LastSnapshot(Duration timeout) {
-  Snapshot snapshot;
-  snapshot.live_ = live();
-  if (snapshot.is_new()) return TakeSnapshot(timeout);
-  snapshot.position_ = snapshot.live_->log().newest();
-  snapshot.page_count_ = snapshot.position_.page_count;
-  return snapshot;
+  std::shared_ptr<LiveDatabase> open = live();
+  return open ? Known(std::move(open)) : TakeSnapshot(timeout);
 }
 
-Result<Snapshot> Database::TakeSnapshot(Duration timeout) {
+Result<Snapshot> Database::TakeSnapshot(Duration timeout, std::optional<Instant> as_of) {
   // Segments may be removed between the listing and the opening of one; then a new listing tells what there is.
   for (int i = 1;; i++) {
-    Result<Snapshot> snapshot = TrySnapshot(timeout);
+    Result<Snapshot> snapshot = TrySnapshot(timeout, as_of);
     if (!HasMoved(snapshot.status()) || i == kMaxOpenAttempts) return snapshot;
     (void)LookUpAnew(environment_.files, path());
   }

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "base/uuid.h"
@@ -102,9 +103,10 @@ class Database {
   const StoreOptions& options() const { return options_; }
   Clock& clock() const { return environment_.clock; }
 
-  // The newest committed state. If another process is creating the database at this moment, waits for that up to
-  // `timeout`, then kBusy.
-  Result<Snapshot> TakeSnapshot(Duration timeout = kDefaultTimeout);
+  // The newest committed state; with `as_of`, one that is known already will do if it has whatever was acknowledged
+  // before that instant of clock(): that costs no look. If another process is creating the database at this moment,
+  // waits for that up to `timeout`, then kBusy.
+  Result<Snapshot> TakeSnapshot(Duration timeout = kDefaultTimeout, std::optional<Instant> as_of = {});
 
   // The newest state that this process knows of, without a look: others may have committed since.
   Result<Snapshot> LastSnapshot(Duration timeout = kDefaultTimeout);
@@ -155,7 +157,8 @@ class Database {
 
   Result<std::shared_ptr<LiveDatabase>> OpenLive(Duration timeout);
   Status WaitForCreator(Instant deadline) const;
-  Result<Snapshot> TrySnapshot(Duration timeout);
+  Result<Snapshot> TrySnapshot(Duration timeout, std::optional<Instant> as_of);
+  static Snapshot Known(std::shared_ptr<LiveDatabase> live);
   Result<std::unique_ptr<Writer>> BeginInPlace(const Snapshot& from, const ReadSet* read, Instant deadline);
   Result<uint32_t> CounterLead(const Snapshot& from, const Snapshot& newest, const ReadSet* read) const;
   Result<LogPosition> BeginTenure(LiveDatabase& live, Instant last_look, Instant deadline);

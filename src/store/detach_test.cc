@@ -52,6 +52,9 @@ class DyingFileSystem final : public FileSystem {
   }
   Result<std::unique_ptr<File>> OpenIn(FileSystem& real, const std::string& path, OpenMode mode, uint32_t permissions);
   Result<std::vector<std::string>> List(const std::string& directory) override { return real_.List(directory); }
+  Result<std::vector<std::string>> ListKnown(const std::string& directory) override {
+    return real_.ListKnown(directory);
+  }
   Result<FileAttributes> Stat(const std::string& path) override { return real_.Stat(path); }
   Status Link(const std::string& existing, const std::string& name) override {
     return Lives() ? real_.Link(existing, name) : Dead();
@@ -92,6 +95,9 @@ class DyingPinnedFileSystem final : public FileSystem {
     return files_.OpenIn(*real_, path, mode, permissions);
   }
   Result<std::vector<std::string>> List(const std::string& directory) override { return real_->List(directory); }
+  Result<std::vector<std::string>> ListKnown(const std::string& directory) override {
+    return real_->ListKnown(directory);
+  }
   Result<FileAttributes> Stat(const std::string& path) override { return real_->Stat(path); }
   Status Link(const std::string& existing, const std::string& name) override {
     return files_.Lives() ? real_->Link(existing, name) : files_.Dead();
@@ -132,6 +138,7 @@ class DyingFile final : public File {
   Status Sync() override { return files_.Lives() ? real().Sync() : files_.Dead(); }
   Status Truncate(uint64_t size) override { return files_.Lives() ? real().Truncate(size) : files_.Dead(); }
   Result<FileAttributes> Look() override { return real().Look(); }
+  const FileAttributes& Opened() const override { return real().Opened(); }
   Result<FileAttributes> TouchAndLook() override {
     return files_.Lives() ? real().TouchAndLook() : Result<FileAttributes>(files_.Dead());
   }

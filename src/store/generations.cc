@@ -109,7 +109,7 @@ class Sealing {
   Status Decide() {
     EFS_ASSIGN_OR_RETURN(const FileAttributes marked, segment_.Look());
     assert(StateOf(marked) != SegmentState::kLive);
-    EFS_ASSIGN_OR_RETURN(const NewFrames found, segment_.ScanPatiently(known_, marked.size));
+    EFS_ASSIGN_OR_RETURN(const NewFrames found, segment_.Scan(known_, marked.size));
     // What is counted must last, even if its writer died before it made it durable.
     EFS_RETURN_IF_ERROR(segment_.Sync());
     if (kind_ == Successor::kEndOfLog) {

@@ -23,9 +23,9 @@ std::optional<SegmentNumber> ParseWithSuffix(std::string_view name, std::string_
   return name.ends_with(suffix) ? ParseSegmentName(name.substr(0, name.size() - suffix.size())) : std::nullopt;
 }
 
-Result<LogListing> ListOnce(FileSystem& files, const Layout& layout) {
+Result<LogListing> Understand(const Layout& layout, std::vector<std::string> names) {
   LogListing listing;
-  EFS_ASSIGN_OR_RETURN(listing.names, files.List(layout.directory()));
+  listing.names = std::move(names);
   for (const std::string& name : listing.names) {
     if (const auto merged = ParseWithSuffix(name, kMergedSuffix)) listing.merged = std::max(listing.merged, *merged);
   }
@@ -100,13 +100,21 @@ bool LogListing::HasName(const std::string& name) const {
   return std::find(names.begin(), names.end(), FileNameOf(name)) != names.end();
 }
 
+Result<LogListing> ListKnownLog(FileSystem& files, const Layout& layout) {
+  Result<std::vector<std::string>> names = files.ListKnown(layout.directory());
+  Result<LogListing> listing = names.ok() ? Understand(layout, std::move(*names)) : names.status();
+  return listing.ok() ? listing : ListLog(files, layout);
+}
+
 Result<LogListing> ListLog(FileSystem& files, const Layout& layout) {
-  Result<LogListing> listing = ListOnce(files, layout);
+  EFS_ASSIGN_OR_RETURN(std::vector<std::string> first, files.List(layout.directory()));
+  Result<LogListing> listing = Understand(layout, std::move(first));
   for (int i = 1; i < kMaxListings && listing.status().Is(StatusCode::kCantOpen); i++) {
     EFS_ASSIGN_OR_RETURN(const std::vector<std::string> names, files.List(layout.directory()));
     EFS_ASSIGN_OR_RETURN(const bool ended, HasEnded(files, layout, names));
     if (ended) return Status(StatusCode::kStale, layout.base() + " was detached; open it anew");
-    listing = ListOnce(files, layout);
+    EFS_ASSIGN_OR_RETURN(std::vector<std::string> again, files.List(layout.directory()));
+    listing = Understand(layout, std::move(again));
   }
   return listing;
 }

@@ -89,6 +89,8 @@ struct LogListing {
 // kCantOpen if a segment is missing; kStale if the log has ended and is being removed. A listing is not atomic: one
 // that contradicts itself is repeated.
 Result<LogListing> ListLog(FileSystem& files, const Layout& layout);
+// The same; may be as old as the NFS caches.
+Result<LogListing> ListKnownLog(FileSystem& files, const Layout& layout);
 
 // The folder that a path lies in, with a slash at its end.
 std::string FolderOf(const std::string& path);

@@ -10,59 +10,68 @@ Result<std::shared_ptr<LiveDatabase>> LiveDatabase::Open(const Environment& envi
                                                          const StoreOptions& options, std::unique_ptr<Lease> lease) {
   std::shared_ptr<LiveDatabase> live(new LiveDatabase(environment, layout));
   EFS_ASSIGN_OR_RETURN(live->files_, environment.files.Pin(layout.directory()));
-  EFS_RETURN_IF_ERROR(live->ReadId());
-  if (!lease) {
+  live->lease_ = std::move(lease);
+  if (!live->lease_) {
     EFS_ASSIGN_OR_RETURN(const FileAttributes base, environment.files.Stat(layout.base()));
-    lease = NewLease(environment, options.lease, layout, layout, SegmentMode(base.mode), live->id_);
+    live->lease_ = NewLease(environment, options.lease, layout, layout, SegmentMode(base.mode), "");
   }
-  const std::optional<CleanRelease> left = lease->PeekRelease();  // before the log is read, which may have more
-  EFS_ASSIGN_OR_RETURN(const LogListing listing, ListLog(live->files(), layout));
-  if (left && left->segment > listing.segments.back().value) {
-    return Status::CantOpen("log segment " + layout.segment({left->segment}) +
-                            " is missing, to which the last writer has written; restore it from a backup");
-  }
+  // The record of one that expires is in a service, which tells nothing of it to who does not want it.
+  if (!live->lease_->expires()) EFS_RETURN_IF_ERROR(live->NameLease());
+  const std::optional<CleanRelease> left = live->lease_->PeekRelease();  // before the log is read, which may have more
+  EFS_ASSIGN_OR_RETURN(const LogListing listing, ListKnownLog(live->files(), layout));
   // After the listing: what is not listed any more is in the base, and an open shows what was written before it.
-  EFS_ASSIGN_OR_RETURN(live->base_, BaseFile::Open(environment.files, layout.base()));
+  EFS_ASSIGN_OR_RETURN(live->base_, BaseFile::OpenAndRead(environment.files, layout.base()));
   live->cache_ = std::make_unique<PageCache>(options.cache_bytes, live->page_size());
   live->read_ahead_ = std::make_unique<ReadAhead>(live->page_size());
   const Status opened = live->OpenLog(listing);
   // A number that was merged and removed since the listing may have been given again, by a seal that came too late.
-  // Then the log may seem damaged, too.
+  // Then the log may seem damaged, too. And the first listing may have been an old one.
   EFS_ASSIGN_OR_RETURN(const LogListing again, ListLog(live->files(), layout));
   if (again.merged >= listing.segments.front()) {
     return Status(StatusCode::kStale, "the log in " + layout.directory() + " was merged while it was opened");
   }
+  if (left && left->segment > again.segments.back().value) {
+    return Status::CantOpen("log segment " + layout.segment({left->segment}) +
+                            " is missing, to which the last writer has written; restore it from a backup");
+  }
   EFS_RETURN_IF_ERROR(opened);
   if (left) EFS_RETURN_IF_ERROR(live->CheckComplete(*left));
   live->merger_ = std::make_unique<Merger>(environment, live->files(), live->layout_, *live->log_);
-  live->lease_ = std::move(lease);
   return live;
 }
 
-Status LiveDatabase::ReadId() {
+Result<std::string> LiveDatabase::Id() {
+  const std::lock_guard lock(id_mutex_);
+  if (!id_.empty()) return id_;
   Result<std::string> id = ReadDatabaseId(files(), layout_);
-  if (id.ok()) {
-    id_ = std::move(*id);
-    return {};
-  }
+  if (id.ok()) return id_ = *id;
   // It may be missing because the log has ended and is being removed.
   EFS_ASSIGN_OR_RETURN(const std::vector<std::string> names, files().List(layout_.directory()));
   EFS_ASSIGN_OR_RETURN(const bool ended, HasEnded(files(), layout_, names));
   return ended ? Status(StatusCode::kStale, layout_.base() + " was detached; open it anew") : id.status();
 }
 
+Status LiveDatabase::NameLease() {
+  EFS_ASSIGN_OR_RETURN(const std::string id, Id());
+  lease_->SetDatabaseId(id);
+  return {};
+}
+
 Status LiveDatabase::OpenLog(const LogListing& listing) {
   const auto before_drop = [this](const auto& segments) { BeforeDrop(segments); };
+  const uint64_t epoch = cache_->base_epoch();
   EFS_ASSIGN_OR_RETURN(
       log_, Log::Open(files(), environment_.clock, layout_, page_size(), listing.segments, *cache_, before_drop));
+  // What was read of the base is believed: the last segment was seen live since, at its opening at the earliest.
   const LogPosition newest = log_->newest();
-  if (newest.page_count != 0) return {};
-  // No commit in the log: the base says how large the database is, unless it is changing at this moment.
-  EFS_ASSIGN_OR_RETURN(const uint32_t pages, base_->PageCount());
-  const Status believed = log_->CheckBase(newest);
-  if (believed.Is(StatusCode::kConflict)) return {StatusCode::kStale, believed.message()};
-  log_->SetBasePageCount(pages);
-  return believed;
+  const std::vector<std::byte> head = base_->TakeHead();
+  for (size_t i = 0; i < head.size() / page_size(); i++) {
+    const PageNumber page = {static_cast<uint32_t>(i + 1)};
+    cache_->PutBase(page, newest.segment, epoch, Bytes(head).subspan(i * page_size(), page_size()));
+  }
+  // No commit in the log: the base says how large the database is.
+  if (newest.page_count == 0) log_->SetBasePageCount(base_->opened_page_count());
+  return {};
 }
 
 // The base has newer versions of these segments' pages than what the cache may hold.
@@ -131,6 +140,7 @@ Status LiveDatabase::ReadPageFromBase(const LogPosition& at, PageNumber page, si
 
 Result<LogPosition> LiveDatabase::BeginTenure(Instant deadline) {
   assert(!in_tenure());
+  EFS_RETURN_IF_ERROR(NameLease());
   EFS_ASSIGN_OR_RETURN(const std::optional<CleanRelease> previous, lease_->Acquire(deadline));
   lease_acquisitions++;
   SetTenure({});

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "lease/lease.h"
@@ -36,7 +37,8 @@ class LiveDatabase {
                                                     const StoreOptions& options,
                                                     std::unique_ptr<Lease> lease = nullptr);
 
-  const std::string& id() const { return id_; }
+  // Read when it is first asked for. kCantOpen for a damaged or missing one; kStale if the log has ended.
+  Result<std::string> Id();
   const Layout& layout() const { return layout_; }
   // The file system, with the log directory pinned.
   FileSystem& files() { return *files_; }
@@ -78,8 +80,8 @@ class LiveDatabase {
 
  private:
   LiveDatabase(const Environment& environment, Layout layout) : environment_(environment), layout_(std::move(layout)) {}
-  Status ReadId();
   Status OpenLog(const LogListing& listing);
+  Status NameLease();
   void BeforeDrop(const std::vector<std::shared_ptr<Segment>>& segments);
   Status CheckComplete(const CleanRelease& left) const;
   Status Join(const CleanRelease& previous);
@@ -91,7 +93,8 @@ class LiveDatabase {
   const Environment& environment_;
   const Layout layout_;
   std::unique_ptr<FileSystem> files_;
-  std::string id_;
+  std::mutex id_mutex_;
+  std::string id_;  // guarded by id_mutex_; empty: not read yet
   std::unique_ptr<BaseFile> base_;
   std::unique_ptr<PageCache> cache_;
   std::unique_ptr<ReadAhead> read_ahead_;  // of the base

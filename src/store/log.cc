@@ -19,6 +19,12 @@ constexpr Duration kSuccessorPoll = std::chrono::milliseconds(5);
 // More generations than this cannot come and go during one look.
 constexpr int kMaxGenerations = 1000;
 
+void RaiseTo(std::atomic<int64_t>& highest, int64_t value) {
+  int64_t known = highest;
+  while (value > known && !highest.compare_exchange_weak(known, value)) {
+  }
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Log>> Log::Open(FileSystem& files, Clock& clock, const Layout& layout, uint32_t page_size,
@@ -26,20 +32,25 @@ Result<std::unique_ptr<Log>> Log::Open(FileSystem& files, Clock& clock, const La
                                        BeforeDrop before_drop) {
   std::unique_ptr<Log> log(new Log(files, clock, layout, page_size, cache, std::move(before_drop)));
   const std::lock_guard follow(log->follow_mutex_);
-  EFS_RETURN_IF_ERROR(log->OpenSegmentsLocked(listed));
-  EFS_ASSIGN_OR_RETURN(const LogPosition newest, log->FollowLocked());
+  OpenedSegment last;
+  Instant begun;
+  EFS_RETURN_IF_ERROR(log->OpenSegmentsLocked(listed, &last, &begun));
+  EFS_ASSIGN_OR_RETURN(const LogPosition newest, log->FollowLocked(Looked{last.attributes, begun}, last.frames));
   (void)newest;
   return log;
 }
 
-Status Log::OpenSegmentsLocked(const std::vector<SegmentNumber>& listed) {
+// `last` receives the last one, whose opening, begun at `begun`, was a look, too.
+Status Log::OpenSegmentsLocked(const std::vector<SegmentNumber>& listed, OpenedSegment* last, Instant* begun) {
   for (const SegmentNumber number : listed) {
-    EFS_ASSIGN_OR_RETURN(std::shared_ptr<Segment> segment, Segment::Open(files_, layout_, number, page_size_));
-    if (!segments_.empty()) {
-      EFS_RETURN_IF_ERROR(CompleteLocked(*segments_.back(), segment->header().counted_of_previous));
+    *begun = clock_.Now();
+    EFS_ASSIGN_OR_RETURN(OpenedSegment opened, Segment::OpenAndRead(files_, layout_, number, page_size_));
+    if (last->segment) {
+      EFS_RETURN_IF_ERROR(CompleteLocked(*last->segment, opened.segment->header().counted_of_previous, last->frames));
     }
+    *last = std::move(opened);
     const std::unique_lock lock(mutex_);
-    segments_.push_back(std::move(segment));
+    segments_.push_back(last->segment);
   }
   return {};
 }
@@ -50,7 +61,10 @@ Result<LogPosition> Log::Refresh() {
   // Asked before the look: what others write after the end of a tenure, this caller need not see.
   const bool owned = owned_ == segment->number().value;
   EFS_ASSIGN_OR_RETURN(const Looked looked, LookAt(*segment));
-  if ((last.settled || owned) && looked.attributes == last.attributes) return newest();
+  if ((last.settled || owned) && looked.attributes == last.attributes) {
+    NoteAsOf(looked.begun);
+    return newest();
+  }
   const std::lock_guard follow(follow_mutex_);
   if (live() != segment) return FollowLocked();
   return FollowLocked(looked);
@@ -64,8 +78,8 @@ Result<Log::Looked> Log::LookAt(const Segment& segment) {
 }
 
 // Follows the generations to the live segment and picks up what was added to it. `looked` is a look at the present
-// one, if there was one just now.
-Result<LogPosition> Log::FollowLocked(std::optional<Looked> looked) {
+// one, if there was one just now, and `read` what was read of it then, if nothing was before.
+Result<LogPosition> Log::FollowLocked(std::optional<Looked> looked, Bytes read) {
   for (int i = 0; i < kMaxGenerations; i++) {
     const std::shared_ptr<Segment> segment = live();
     if (!looked) {
@@ -74,9 +88,10 @@ Result<LogPosition> Log::FollowLocked(std::optional<Looked> looked) {
     const Looked present = *std::exchange(looked, std::nullopt);
     if (StateOf(present.attributes) != SegmentState::kLive) {
       EFS_RETURN_IF_ERROR(AdvanceLocked(*segment));
+      read = {};
       continue;
     }
-    EFS_ASSIGN_OR_RETURN(const bool believed, PickUpLocked(*segment, present));
+    EFS_ASSIGN_OR_RETURN(const bool believed, PickUpLocked(*segment, present, std::exchange(read, {})));
     if (believed) return newest();
   }
   return Status::Busy("the log in " + layout_.directory() + " was sealed faster than it could be followed; try again");
@@ -84,12 +99,12 @@ Result<LogPosition> Log::FollowLocked(std::optional<Looked> looked) {
 
 // Reads what was added to the live segment. False: the segment was sealed meanwhile, so that it is not known whether
 // the frames count.
-Result<bool> Log::PickUpLocked(Segment& live, const Looked& looked) {
+Result<bool> Log::PickUpLocked(Segment& live, const Looked& looked, Bytes read) {
   LastLook look = last_look();
   if (look.attributes != looked.attributes) look = {looked.attributes, clock_.Now(), false};
   const SegmentEnd end = EndOf(live);
   scans_++;
-  EFS_ASSIGN_OR_RETURN(const NewFrames found, live.ScanPatiently(end, looked.attributes.size));
+  EFS_ASSIGN_OR_RETURN(const NewFrames found, live.Scan(end, looked.attributes.size, {UINT32_MAX}, read));
   if (!found.pages.empty()) {
     // They may be in this host's cache only, and never get to the server: nobody must have seen them then. Costs no
     // round trip where nothing is on its way.
@@ -103,6 +118,7 @@ Result<bool> Log::PickUpLocked(Segment& live, const Looked& looked) {
   // cache.
   look.settled = looked.begun - look.first_seen >= kAttributeTick;
   Remember(look);
+  NoteAsOf(looked.begun);
   return true;
 }
 
@@ -196,12 +212,12 @@ Result<LogListing> Log::WaitForSuccessorLocked(Segment& ended) {
 }
 
 // Reads what counts of a sealed segment, as its successor says.
-Status Log::CompleteLocked(Segment& ended, FrameNumber counted) {
+Status Log::CompleteLocked(Segment& ended, FrameNumber counted, Bytes read) {
   const SegmentEnd known = EndOf(ended);
   if (known.frames == counted) return {};
   scans_++;
   EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, ended.Look());
-  EFS_ASSIGN_OR_RETURN(const NewFrames found, ended.ScanPatiently(known, attributes.size, counted));
+  EFS_ASSIGN_OR_RETURN(const NewFrames found, ended.Scan(known, attributes.size, counted, read));
   if (found.end.frames != counted) {
     return Status::Corrupt("log segment " + ended.path() + " has " + std::to_string(found.end.frames.value) +
                            " intact frames, but its successor says that " + std::to_string(counted.value) +
@@ -409,11 +425,9 @@ void Log::Remember(const LastLook& look) {
   last_look_ = look;
 }
 
-void Log::NoteServerTime(int64_t time_ns) {
-  int64_t known = server_time_ns_;
-  while (time_ns > known && !server_time_ns_.compare_exchange_weak(known, time_ns)) {
-  }
-}
+void Log::NoteAsOf(Instant begun) { RaiseTo(as_of_ns_, begun.nanoseconds); }
+
+void Log::NoteServerTime(int64_t time_ns) { RaiseTo(server_time_ns_, time_ns); }
 
 uint64_t Log::live_size() const { return last_look().attributes.size; }
 

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -64,6 +65,9 @@ class Log {
 
   // What the last Refresh() or Committed() saw, without a look.
   LogPosition newest() const;
+
+  // newest() has whatever was acknowledged, by anybody, before this instant of the clock.
+  Instant as_of() const { return {as_of_ns_}; }
 
   // Whether two positions are the same state: the end of a segment and the empty beginning of the next are.
   bool SameState(LogPosition a, LogPosition b) const;
@@ -149,18 +153,19 @@ class Log {
 
   Result<Looked> LookAt(const Segment& segment);
   // "Locked": the caller holds follow_mutex_.
-  Status OpenSegmentsLocked(const std::vector<SegmentNumber>& listed);
-  Result<LogPosition> FollowLocked(std::optional<Looked> looked = {});
-  Result<bool> PickUpLocked(Segment& live, const Looked& looked);
+  Status OpenSegmentsLocked(const std::vector<SegmentNumber>& listed, OpenedSegment* last, Instant* begun);
+  Result<LogPosition> FollowLocked(std::optional<Looked> looked = {}, Bytes read = {});
+  Result<bool> PickUpLocked(Segment& live, const Looked& looked, Bytes read);
   Status AdvanceLocked(Segment& ended);  // may leave `ended` the last one if it is live after all
   Result<LogListing> WaitForSuccessorLocked(Segment& ended);
   bool BecomesLive(const Segment& segment) const;
   Status CheckNotReused(const Segment& ended);
   Status DropMergedLocked(SegmentNumber oldest);
-  Status CompleteLocked(Segment& ended, FrameNumber counted);
+  Status CompleteLocked(Segment& ended, FrameNumber counted, Bytes read = {});
   Result<FrameNumber> CountedOf(const Segment& segment) const;
   LastLook last_look() const;
   void Remember(const LastLook& look);
+  void NoteAsOf(Instant begun);
   void Believe(Segment& segment, const NewFrames& frames);
   void AppendLocked(Segment& segment, const NewFrames& frames);  // the caller holds mutex_
 
@@ -172,6 +177,7 @@ class Log {
   const BeforeDrop before_drop_;
   std::atomic<uint32_t> base_page_count_{0};
   std::atomic<int64_t> server_time_ns_{0};
+  std::atomic<int64_t> as_of_ns_{std::numeric_limits<int64_t>::min()};
   std::atomic<uint64_t> owned_{0};  // the number of the segment that only this process may write to
 
   std::mutex follow_mutex_;  // one thread reads new frames; taken before mutex_

@@ -61,6 +61,7 @@ TEST_F(MergerRaceTest, A_page_that_is_dropped_after_the_look_that_believes_it_do
   const std::shared_ptr<Database> writer = OpenPlain();
   ASSERT_TRUE(MergeAll(writer).ok());
   const std::shared_ptr<Database> reader = OpenScripted();
+  ForgetBase(*reader);
   const Result<Snapshot> snapshot = reader->TakeSnapshot();
   const Pages before = expected_;
   bool was_read = false;

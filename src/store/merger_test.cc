@@ -605,6 +605,7 @@ TEST_F(MergerTest, A_page_that_was_read_while_others_merged_does_not_stay_in_the
   const std::shared_ptr<Database> writer = OpenPlain();
   ASSERT_TRUE(MergeAll(writer).ok());
   const std::shared_ptr<Database> reader = OpenScripted();
+  ForgetBase(*reader);
   const Result<Snapshot> snapshot = reader->TakeSnapshot();
   bool merged = false;
   files_.After([&](const Call& call) -> Status {

@@ -43,6 +43,15 @@ class RoundTripsTest : public StoreTest {
     std::vector<std::byte> page(kPageSize);
     EXPECT_TRUE(snapshot.ok() && snapshot->ReadPage({1}, 0, page).ok());
   }
+  // With a new process's knowledge, which is nothing.
+  void OpenAndRead() {
+    const Instant begun = clock_.Now();
+    const Result<std::shared_ptr<Database>> fresh = Database::Open(environment_, layout_.base(), StoreOptions());
+    ASSERT_TRUE(fresh.ok()) << fresh.status().message();
+    const Result<Snapshot> snapshot = (*fresh)->TakeSnapshot(Database::kDefaultTimeout, begun);
+    std::vector<std::byte> page(kPageSize);
+    EXPECT_TRUE(snapshot.ok() && snapshot->ReadPage({1}, 0, page).ok());
+  }
   void Write(Database& database) {
     Result<Snapshot> snapshot = database.TakeSnapshot();
     ASSERT_TRUE(snapshot.ok()) << snapshot.status().message();
@@ -105,6 +114,23 @@ TEST_F(RoundTripsTest, Who_takes_the_lease_after_others_have_written_looks_once_
   const Calls calls = Count(
       [&] { EXPECT_TRUE(here_->BeginWrite(*old, 1, std::chrono::seconds(5)).status().Is(StatusCode::kConflict)); });
   EXPECT_EQ(calls, Calls({Op::kLook, Op::kRead, Op::kSync, Op::kLook}));
+}
+
+// A database that nobody has written to since it went live.
+class UnwrittenTest : public RoundTripsTest {
+ protected:
+  void SetUp() override { StoreTest::SetUp(); }
+};
+
+TEST_F(UnwrittenTest, A_fresh_process_takes_two_calls_for_each_file_and_a_listing) {
+  EXPECT_EQ(Count([&] { OpenAndRead(); }),
+            Calls({Op::kStat, Op::kStat, Op::kOpen, Op::kRead, Op::kOpen, Op::kRead, Op::kList}));
+}
+
+TEST_F(RoundTripsTest, A_fresh_process_believes_the_frames_that_it_finds_after_a_look) {
+  EXPECT_EQ(Count([&] { OpenAndRead(); }),
+            Calls({Op::kStat, Op::kStat, Op::kOpen, Op::kRead, Op::kOpen, Op::kRead, Op::kOpen, Op::kRead, Op::kSync,
+                   Op::kLook, Op::kList}));
 }
 
 }  // namespace

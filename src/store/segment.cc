@@ -10,24 +10,31 @@ constexpr uint32_t kOwnerWrite = 0200;
 constexpr uint32_t kAnyWrite = 0222;
 constexpr uint32_t kAnyExecute = 0111;
 constexpr uint32_t kAnyReadWrite = 0666;
-constexpr int kMaxDamageReads = 3;
 constexpr size_t kCountedSize = 8;  // a record of frames and salt-1
 
 uint64_t CountedOffset(SegmentNumber number) { return (number.value - 1) * kCountedSize; }
 
 // Most commits are shorter, and on NFS a smaller read takes as long.
 constexpr size_t kFirstRead_bytes = size_t{32} << 10;
+// A fresh process reads a whole log; of most it is all.
+constexpr size_t kOpeningRead_bytes = size_t{128} << 10;
 constexpr size_t kKeptContents_bytes = size_t{4} << 20;
 constexpr size_t kLargestRead_bytes = size_t{1} << 20;
+
+}  // namespace
 
 // Reads a run of frames in growing pieces: most looks find one short commit, a fresh process reads a whole log.
 class FrameReader {
  public:
-  FrameReader(File& file, uint32_t page_size, FrameNumber next, uint64_t file_size)
+  // `read`: the beginning, if it was read already.
+  FrameReader(File& file, uint32_t page_size, FrameNumber next, uint64_t file_size, Bytes read)
       : file_(file),
         frame_size_(kFrameHeaderSize + page_size),
         offset_(FrameOffset(next, page_size)),
-        file_size_(file_size) {}
+        file_size_(file_size),
+        buffer_(read.begin(), read.end()) {
+    if (!read.empty()) Filled(read.size());
+  }
 
   // The next whole frame; empty at the end of the file. Valid until the next call.
   Result<Bytes> Next() {
@@ -44,11 +51,15 @@ class FrameReader {
     const size_t frames = std::min<uint64_t>(batch_frames_, left_frames);
     buffer_.resize(frames * frame_size_);
     EFS_ASSIGN_OR_RETURN(const size_t size, file_.ReadAt(offset_, buffer_));
+    Filled(size);
+    return {};
+  }
+
+  void Filled(size_t size) {
     position_ = 0;
     filled_ = size / frame_size_ * frame_size_;
     offset_ += filled_;
     batch_frames_ = std::clamp<size_t>(kLargestRead_bytes / frame_size_, 1, batch_frames_ * 4);
-    return {};
   }
 
   File& file_;
@@ -60,8 +71,6 @@ class FrameReader {
   size_t filled_ = 0;
   size_t batch_frames_ = std::max<size_t>(1, kFirstRead_bytes / frame_size_);
 };
-
-}  // namespace
 
 SegmentState StateOf(const FileAttributes& attributes) {
   if ((attributes.mode & kAnyExecute) != 0) return SegmentState::kMerging;
@@ -78,20 +87,39 @@ Result<std::shared_ptr<Segment>> Segment::Open(FileSystem& files, const Layout& 
   std::shared_ptr<Segment> segment(new Segment(number, std::move(reader)));
   std::array<std::byte, kWalHeaderSize> bytes;
   EFS_ASSIGN_OR_RETURN(const size_t size, segment->reader_->ReadAt(0, bytes));
-  if (IsEndOfLog(Bytes(bytes).first(size))) {
-    return Status(StatusCode::kStale, layout.base() + " was detached: it is an ordinary database now; open it anew");
+  EFS_RETURN_IF_ERROR(segment->ReadHeader(layout, page_size, Bytes(bytes).first(size)));
+  return segment;
+}
+
+Result<OpenedSegment> Segment::OpenAndRead(FileSystem& files, const Layout& layout, SegmentNumber number,
+                                           uint32_t page_size) {
+  EFS_ASSIGN_OR_RETURN(std::unique_ptr<File> reader, files.Open(layout.segment(number), OpenMode::kReadFresh));
+  OpenedSegment opened = {std::shared_ptr<Segment>(new Segment(number, std::move(reader))), {}, {}};
+  EFS_ASSIGN_OR_RETURN(opened.attributes, opened.segment->Unremoved(opened.segment->reader_->Opened()));
+  opened.frames.resize(std::min<uint64_t>(opened.attributes.size, kOpeningRead_bytes));
+  EFS_ASSIGN_OR_RETURN(const size_t size, opened.segment->reader_->ReadAt(0, opened.frames));
+  opened.frames.resize(size);
+  const size_t header_size = std::min(size, kWalHeaderSize);
+  EFS_RETURN_IF_ERROR(opened.segment->ReadHeader(layout, page_size, Bytes(opened.frames).first(header_size)));
+  opened.frames.erase(opened.frames.begin(), opened.frames.begin() + static_cast<ptrdiff_t>(header_size));
+  return opened;
+}
+
+Status Segment::ReadHeader(const Layout& layout, uint32_t page_size, Bytes bytes) {
+  if (IsEndOfLog(bytes)) {
+    return {StatusCode::kStale, layout.base() + " was detached: it is an ordinary database now; open it anew"};
   }
-  const auto header = DecodeWalHeader(Bytes(bytes).first(size), &segment->end.checksum);
+  const auto header = DecodeWalHeader(bytes, &end.checksum);
   if (!header) {
-    return Status::Corrupt("the header of log segment " + segment->path() + " is damaged; restore it from a backup");
+    return Status::Corrupt("the header of log segment " + path() + " is damaged; restore it from a backup");
   }
   if (header->page_size != page_size) {
-    return Status::Corrupt("log segment " + segment->path() + " has pages of " + std::to_string(header->page_size) +
+    return Status::Corrupt("log segment " + path() + " has pages of " + std::to_string(header->page_size) +
                            " bytes, but " + layout.base() + " of " + std::to_string(page_size) +
                            ": they do not belong together; restore both from one backup");
   }
-  segment->header_ = *header;
-  return segment;
+  header_ = *header;
+  return {};
 }
 
 Result<FileAttributes> Segment::Look() const { return Unremoved(reader_->Look()); }
@@ -106,17 +134,9 @@ Result<FileAttributes> Segment::Unremoved(Result<FileAttributes> looked) const {
   return looked;
 }
 
-Result<NewFrames> Segment::ScanPatiently(const SegmentEnd& from, uint64_t file_size, FrameNumber limit) const {
-  Result<NewFrames> found = Scan(from, file_size, limit);
-  for (int i = 1; i < kMaxDamageReads && found.status().Is(StatusCode::kCorrupt); i++) {
-    EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, Look());
-    found = Scan(from, attributes.size, limit);
-  }
-  return found;
-}
-
-Result<NewFrames> Segment::Scan(const SegmentEnd& from, uint64_t file_size, FrameNumber limit) const {
-  FrameReader reader(*reader_, header_.page_size, {from.frames.value + 1}, file_size);
+Result<NewFrames> Segment::Scan(const SegmentEnd& from, uint64_t file_size, FrameNumber limit, Bytes read) const {
+  assert(read.empty() || from.frames.value == 0);
+  FrameReader reader(*reader_, header_.page_size, {from.frames.value + 1}, file_size, read);
   NewFrames found;
   found.end = from;
   SegmentEnd at = from;
@@ -126,7 +146,7 @@ Result<NewFrames> Segment::Scan(const SegmentEnd& from, uint64_t file_size, Fram
     const auto header = DecodeFrame(header_, frame, &at.checksum);
     if (!header) {
       const bool first_scan = from.frames.value == 0;
-      if (first_scan || HasSalts(header_, frame)) EFS_RETURN_IF_ERROR(CheckDamageAfter(at, file_size));
+      if (first_scan || HasSalts(header_, frame)) EFS_RETURN_IF_ERROR(CheckDamageAfter(at, frame, reader));
       break;
     }
     found.pages.push_back(header->page);
@@ -142,12 +162,11 @@ Result<NewFrames> Segment::Scan(const SegmentEnd& from, uint64_t file_size, Fram
   return found;
 }
 
-// The frame after `at` does not continue the chain. That is normal for a commit that was never finished, over what a
-// rolled-back transaction had spilled; but its writer would have been the segment's last. A whole commit after the end
-// of another one shows that the frame is damaged.
-Status Segment::CheckDamageAfter(const SegmentEnd& at, uint64_t file_size) const {
-  FrameReader reader(*reader_, header_.page_size, {at.frames.value + 1}, file_size);
-  EFS_ASSIGN_OR_RETURN(Bytes frame, reader.Next());
+// The frame after `at`, `bad`, does not continue the chain. That is normal for a commit that was never finished, over
+// what a rolled-back transaction had spilled; but its writer would have been the segment's last. A whole commit after
+// the end of another one shows that the frame is damaged.
+Status Segment::CheckDamageAfter(const SegmentEnd& at, Bytes bad, FrameReader& reader) const {
+  Bytes frame = bad;
   bool commit_passed = false;
   bool first = true;  // it may be damaged beyond recognition
   while (!frame.empty() && (first || HasSalts(header_, frame))) {
@@ -157,11 +176,20 @@ Status Segment::CheckDamageAfter(const SegmentEnd& at, uint64_t file_size) const
     EFS_ASSIGN_OR_RETURN(frame, reader.Next());
     const auto next = frame.empty() ? std::nullopt : DecodeFrame(header_, frame, &chain);
     if (!commit_passed || !next || next->page_count == 0) continue;
+    // Read again, after what follows it: it may have been on its way before.
+    EFS_ASSIGN_OR_RETURN(const bool intact, Continues(at));
+    if (intact) return {};
     return Status::Corrupt("frame " + std::to_string(at.frames.value + 1) + " of log segment " + path() +
                            " is damaged, and commits follow it; restore the database from a backup, or keep a copy and "
                            "recover what precedes the frame with stock sqlite3");
   }
   return {};
+}
+
+Result<bool> Segment::Continues(SegmentEnd at) const {
+  std::vector<std::byte> frame(frame_size());
+  EFS_RETURN_IF_ERROR(ReadFrames({at.frames.value + 1}, frame));
+  return DecodeFrame(header_, frame, &at.checksum).has_value();
 }
 
 Status Segment::ReadFrames(FrameNumber first, MutableBytes frames) const {

@@ -42,6 +42,9 @@ struct NewFrames {
   SegmentEnd end;
 };
 
+class FrameReader;
+struct OpenedSegment;
+
 // One open log segment: its file, its header, and what this process has verified of its frames.
 // The reading functions are thread-safe; index and end are guarded by the Log that owns the segment.
 class Segment {
@@ -50,6 +53,9 @@ class Segment {
   // stands in a segment's place where the log has ended.
   static Result<std::shared_ptr<Segment>> Open(FileSystem& files, const Layout& layout, SegmentNumber number,
                                                uint32_t page_size);
+  // The same, with one reading of the header and of what follows it.
+  static Result<OpenedSegment> OpenAndRead(FileSystem& files, const Layout& layout, SegmentNumber number,
+                                           uint32_t page_size);
 
   SegmentNumber number() const { return number_; }
   const WalHeader& header() const { return header_; }
@@ -65,11 +71,11 @@ class Segment {
   Status Sync() { return reader_->Sync(); }
 
   // Reads and verifies what whole commits follow `from`, in a file of `file_size` bytes; at most up to frame `limit`.
-  // Frames of an unfinished commit are not an error; damage that a later commit proves is kCorrupt.
-  Result<NewFrames> Scan(const SegmentEnd& from, uint64_t file_size, FrameNumber limit = {UINT32_MAX}) const;
-
-  // The same; what looks damaged is read again, since a frame that is being written looks so for a moment.
-  Result<NewFrames> ScanPatiently(const SegmentEnd& from, uint64_t file_size, FrameNumber limit = {UINT32_MAX}) const;
+  // Frames of an unfinished commit are not an error, nor are those that a writer adds meanwhile; damage that a later
+  // commit proves is kCorrupt.
+  // `read`: bytes of the file from the first frame on that were read already.
+  Result<NewFrames> Scan(const SegmentEnd& from, uint64_t file_size, FrameNumber limit = {UINT32_MAX},
+                         Bytes read = {}) const;
 
   // Reads whole frames, which must be there, from `first` on.
   Status ReadFrames(FrameNumber first, MutableBytes frames) const;
@@ -87,12 +93,21 @@ class Segment {
   Segment(SegmentNumber number, std::unique_ptr<File> reader) : number_(number), reader_(std::move(reader)) {}
   Result<FileAttributes> Unremoved(Result<FileAttributes> looked) const;
   Status EndsBefore(FrameNumber frame) const;
-  Status CheckDamageAfter(const SegmentEnd& end, uint64_t file_size) const;
+  Status ReadHeader(const Layout& layout, uint32_t page_size, Bytes header);
+  Status CheckDamageAfter(const SegmentEnd& at, Bytes bad, FrameReader& reader) const;
+  // Whether the frame after `at` is a whole one of the chain by now.
+  Result<bool> Continues(SegmentEnd at) const;
 
   SegmentNumber number_;
   std::unique_ptr<File> reader_;
   std::unique_ptr<File> writer_;
   WalHeader header_;
+};
+
+struct OpenedSegment {
+  std::shared_ptr<Segment> segment;
+  FileAttributes attributes;      // as of the opening
+  std::vector<std::byte> frames;  // what was read behind the header
 };
 
 // The record of how many frames of a merged segment counted, so that a writer that was stopped in a commit can be told

@@ -4,7 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "store/generations.h"
+#include "testing/scripted_file_system.h"
 #include "testing/store_test.h"
 
 namespace sqlite_efs {
@@ -140,6 +143,36 @@ TEST_F(SegmentTest, A_damaged_frame_that_commits_follow_is_told) {
     testing::WriteWholeFile(layout_.segment({1}), whole);
     Write(1).Zero(frame);
     ExpectDamaged(frame, "zeros in place of frame " + std::to_string(frame));
+  }
+}
+
+TEST_F(SegmentTest, Frames_that_are_written_while_it_is_read_are_no_damage) {
+  constexpr uint32_t kMoreThanOneRead = 100;
+  SegmentWriter writer = Write(1);
+  writer.Commit(3, 'a');
+  const std::string before = testing::ReadWholeFile(layout_.segment({1}));
+  writer.Commit(kMoreThanOneRead, 'b');
+  writer.Commit(1, 'c');
+  const std::string after = testing::ReadWholeFile(layout_.segment({1}));
+  const size_t first_missing = FrameOffset({4}, kPageSize);
+  std::string without_first = after;
+  std::fill_n(without_first.begin() + static_cast<ptrdiff_t>(first_missing), kFrameHeaderSize + kPageSize, '\0');
+  without_first.resize(FrameOffset({4 + kMoreThanOneRead}, kPageSize));
+  for (const std::string& torn : {before, without_first}) {
+    for (int arrives_after = 1; arrives_after <= 2; arrives_after++) {
+      testing::WriteWholeFile(layout_.segment({1}), torn);
+      ASSERT_EQ(::truncate(layout_.segment({1}).c_str(), static_cast<off_t>(after.size())), 0);
+      testing::ScriptedFileSystem files(PosixFileSystem());
+      const Result<std::shared_ptr<Segment>> segment = Segment::Open(files, layout_, {1}, kPageSize);
+      ASSERT_TRUE(segment.ok());
+      files.After([&, reads = 0](const testing::Call& call) mutable {
+        if (call.op == testing::Op::kRead && ++reads == arrives_after) testing::WriteWholeFile(call.path, after);
+        return Status();
+      });
+      const Result<NewFrames> found = (*segment)->Scan((*segment)->end, after.size());
+      ASSERT_TRUE(found.ok()) << found.status().message();
+      EXPECT_EQ(found->end.frames.value, 3U);
+    }
   }
 }
 

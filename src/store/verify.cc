@@ -15,8 +15,6 @@ namespace sqlite_efs {
 namespace {
 
 constexpr size_t kRead_bytes = size_t{1} << 20;
-// A frame of the last segment that is being written looks damaged, but not for long.
-constexpr int kMaxReads = 3;
 
 constexpr char kRemedy[] = "; restore the database from a backup";
 
@@ -108,6 +106,14 @@ Result<bool> CommitsFollow(const OnDisk& segment, Frames& frames, std::vector<st
   return false;
 }
 
+// Whether the frame after `frames` is a whole one of the chain by now.
+Result<bool> Continues(const OnDisk& segment, FrameNumber frames, WalChecksum chain) {
+  std::vector<std::byte> frame(kFrameHeaderSize + segment.header.page_size);
+  const uint64_t offset = FrameOffset({frames.value + 1}, segment.header.page_size);
+  EFS_ASSIGN_OR_RETURN(const size_t size, segment.file->ReadAt(offset, frame));
+  return size == frame.size() && DecodeFrame(segment.header, frame, &chain).has_value();
+}
+
 Result<Intact> ReadFrames(const OnDisk& segment, FrameNumber limit, const std::function<void()>& on_frame) {
   Frames frames(segment);
   Intact intact;
@@ -118,6 +124,11 @@ Result<Intact> ReadFrames(const OnDisk& segment, FrameNumber limit, const std::f
     const auto header = DecodeFrame(segment.header, frame, &chain);
     if (!header) {
       EFS_ASSIGN_OR_RETURN(intact.commits_follow, CommitsFollow(segment, frames, {frame.begin(), frame.end()}, chain));
+      // Read again, after what follows it: it may have been on its way before.
+      if (intact.commits_follow) {
+        EFS_ASSIGN_OR_RETURN(const bool whole, Continues(segment, intact.frames, chain));
+        intact.commits_follow = !whole;
+      }
       break;
     }
     intact.frames.value++;
@@ -259,13 +270,7 @@ class LogChecker {
   }
 
   Status CheckLastSegment(const OnDisk& segment) {
-    Intact intact;
-    for (int i = 0; i < kMaxReads; i++) {
-      EFS_ASSIGN_OR_RETURN(const FileAttributes fresh, segment.file->Look());
-      (void)fresh;
-      EFS_ASSIGN_OR_RETURN(intact, ReadFrames(segment, {UINT32_MAX}, OnFrame(segment)));
-      if (!intact.commits_follow) break;
-    }
+    EFS_ASSIGN_OR_RETURN(const Intact intact, ReadFrames(segment, {UINT32_MAX}, OnFrame(segment)));
     check_.frames += intact.last_commit.value;
     counted_[segment.number.value] = intact.last_commit;
     last_intact_ = intact.frames;

@@ -18,6 +18,9 @@ class ForwardingFileSystem : public FileSystem {
     return real_.Open(path, mode, permissions);
   }
   Result<std::vector<std::string>> List(const std::string& directory) override { return real_.List(directory); }
+  Result<std::vector<std::string>> ListKnown(const std::string& directory) override {
+    return real_.ListKnown(directory);
+  }
   Result<FileAttributes> Stat(const std::string& path) override { return real_.Stat(path); }
   Status Link(const std::string& existing, const std::string& name) override { return real_.Link(existing, name); }
   Status Rename(const std::string& from, const std::string& to) override { return real_.Rename(from, to); }

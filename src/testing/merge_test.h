@@ -49,6 +49,13 @@ class MergeTest : public ::testing::Test {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   }
 
+  // What it has read of the base, which comes with its header.
+  static void ForgetBase(Database& database) {
+    std::vector<PageNumber> pages;
+    for (uint32_t page = 1; page <= database.live()->log().newest().page_count; page++) pages.push_back({page});
+    database.live()->cache().DropBase(pages);
+  }
+
   static std::shared_ptr<Database> OpenDatabase(const Environment& environment, const std::string& path,
                                                 size_t cache_bytes = size_t{1} << 20) {
     StoreOptions options;

@@ -64,8 +64,8 @@ class ScriptedFileSystem final : public FileSystem {
   // writes through the descriptors that held them. Changes of names are not refused.
   void LoseLocks() {
     const std::lock_guard lock(mutex_);
-    for (const std::weak_ptr<Opened>& held : std::exchange(locked_, {})) {
-      const std::shared_ptr<Opened> opened = held.lock();
+    for (const std::weak_ptr<OpenedFile>& held : std::exchange(locked_, {})) {
+      const std::shared_ptr<OpenedFile> opened = held.lock();
       if (!opened) continue;
       opened->is_refused = true;
       (void)opened->real->Unlock(0, 0);  // all of it
@@ -80,6 +80,10 @@ class ScriptedFileSystem final : public FileSystem {
   }
   Result<std::vector<std::string>> List(const std::string& directory) override {
     return Run<std::vector<std::string>>({Op::kList, directory}, [&] { return real_.List(directory); });
+  }
+  // Asks nobody: no call, so without hooks.
+  Result<std::vector<std::string>> ListKnown(const std::string& directory) override {
+    return real_.ListKnown(directory);
   }
   Result<FileAttributes> Stat(const std::string& path) override {
     return Run<FileAttributes>({Op::kStat, path}, [&] { return real_.Stat(path); });
@@ -110,7 +114,7 @@ class ScriptedFileSystem final : public FileSystem {
   std::string Machine() override { return real_.Machine(); }
 
  private:
-  struct Opened {
+  struct OpenedFile {
     std::unique_ptr<File> real;
     std::atomic<bool> is_refused{false};
   };
@@ -118,7 +122,7 @@ class ScriptedFileSystem final : public FileSystem {
   class ScriptedFile final : public File {
    public:
     ScriptedFile(ScriptedFileSystem& files, std::unique_ptr<File> real)
-        : files_(files), opened_(new Opened{std::move(real)}) {}
+        : files_(files), opened_(new OpenedFile{std::move(real)}) {}
     Result<size_t> ReadAt(uint64_t offset, MutableBytes out) override {
       return files_.Run<size_t>({Op::kRead, path()}, [&] { return real().ReadAt(offset, out); });
     }
@@ -136,6 +140,7 @@ class ScriptedFileSystem final : public FileSystem {
     Result<FileAttributes> Look() override {
       return files_.Run<FileAttributes>({Op::kLook, path()}, [&] { return real().Look(); });
     }
+    const FileAttributes& Opened() const override { return real().Opened(); }
     Result<FileAttributes> TouchAndLook() override {
       return files_.Run<FileAttributes>({Op::kTouch, path()}, [&] { return real().TouchAndLook(); });
     }
@@ -162,14 +167,14 @@ class ScriptedFileSystem final : public FileSystem {
     Status Refused() const { return Status::FromErrno(EIO, "(its lock is lost)", path()); }
 
     ScriptedFileSystem& files_;
-    const std::shared_ptr<Opened> opened_;
+    const std::shared_ptr<OpenedFile> opened_;
   };
 
   // A pinned view: the hooks are those of `root`.
   ScriptedFileSystem(std::unique_ptr<FileSystem> pinned, ScriptedFileSystem& root)
       : pinned_(std::move(pinned)), real_(*pinned_), root_(root) {}
 
-  void NoteLocked(const std::shared_ptr<Opened>& opened, bool is_locked) {
+  void NoteLocked(const std::shared_ptr<OpenedFile>& opened, bool is_locked) {
     const std::lock_guard lock(mutex_);
     std::erase_if(locked_, [&](const auto& held) { return held.expired() || held.lock() == opened; });
     if (is_locked) locked_.push_back(opened);
@@ -211,7 +216,7 @@ class ScriptedFileSystem final : public FileSystem {
   std::mutex mutex_;
   SharedHook before_;
   SharedHook after_;
-  std::vector<std::weak_ptr<Opened>> locked_;
+  std::vector<std::weak_ptr<OpenedFile>> locked_;
 };
 
 // Whether the call is `op` on a file whose name ends like that.

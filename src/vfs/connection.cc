@@ -52,7 +52,8 @@ Status Connection::EnsureView(Snapshot* temporary, const Snapshot** view) {
   return {};
 }
 
-int Connection::ReadError(const Status& status) const {
+int Connection::ReadError(const Status& status) {
+  must_look_ = true;
   // BUSY in the middle of an UPDATE would undo nothing, and COMMIT would keep half of it.
   const bool writing = level_ >= SQLITE_LOCK_RESERVED;
   if (status.Is(StatusCode::kConflict) && !writing) return Report(status, SQLITE_BUSY_SNAPSHOT);
@@ -141,17 +142,24 @@ int Connection::Refuse() {
 // Of a lock that is not to be had, after an attempt that began at `begun`. What was reported when the wait ended says
 // more than its repetitions. These take no longer than the busy handler sleeps: each may be a request without a reply.
 int Connection::ReportRefusal(const Status& status, Instant begun, bool has_waited) {
+  must_look_ = true;
   if (!status.Is(StatusCode::kBusy)) return Report(status);
   const int refused = Refuse();
   next_attempt_ = *last_timeout_ + (has_waited ? *last_timeout_ - begun : Duration::zero());
   return has_waited ? refused : Report(status);
 }
 
+std::optional<Instant> Connection::NeededAsOf() {
+  if (std::exchange(must_look_, false)) return std::nullopt;
+  return sqlite_efs::NeededAsOf(settings_.freshness, database_->clock());
+}
+
 int Connection::Lock(int level) {
   if (level_ == SQLITE_LOCK_NONE && level >= SQLITE_LOCK_SHARED) {
     const bool has_waited = HasWaited();
     const Instant begun = database_->clock().Now();
-    Result<Snapshot> snapshot = database_->TakeSnapshot(has_waited ? Duration::zero() : settings_.timeout);
+    Result<Snapshot> snapshot =
+        database_->TakeSnapshot(has_waited ? Duration::zero() : settings_.timeout, NeededAsOf());
     if (!snapshot.ok()) return ReportRefusal(snapshot.status(), begun, has_waited);
     snapshot_ = std::move(*snapshot);
     page_size_ = snapshot_.page_size();

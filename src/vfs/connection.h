@@ -67,7 +67,8 @@ class Connection {
   bool HasWaited();
   int Refuse();
   int ReportRefusal(const Status& status, Instant begun, bool has_waited);
-  int ReadError(const Status& status) const;
+  int ReadError(const Status& status);
+  std::optional<Instant> NeededAsOf();
   std::string StatusJson();
   int Autocheckpoint(char** arguments);
   int Checkpoint();
@@ -80,6 +81,7 @@ class Connection {
 
   int level_ = SQLITE_LOCK_NONE;
   Snapshot snapshot_;        // while level_ >= SHARED
+  bool must_look_ = false;   // what was known without a look did not do
   uint32_t page_size_ = 0;   // of the snapshot; of a new database, once it is known; otherwise 0
   uint32_t page_count_ = 0;  // of the file as SQLite sees it
   std::unique_ptr<Writer> writer_;

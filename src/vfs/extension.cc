@@ -4,6 +4,7 @@
 
 #include "sqlite_efs.h"
 #include "vfs/errors.h"
+#include "vfs/freshness.h"
 #include "vfs/sqlite.h"
 #include "vfs/vfs.h"
 
@@ -67,6 +68,17 @@ EFS_PUBLIC int sqlite_efs_register(int make_default) {
 EFS_PUBLIC const char* sqlite_efs_last_error(void) { return sqlite_efs::LastError().c_str(); }
 
 EFS_PUBLIC void sqlite_efs_clear_error(void) { sqlite_efs::LastError().clear(); }
+
+EFS_PUBLIC void sqlite_efs_begin_request(void) { sqlite_efs::BeginRequest(sqlite_efs::SystemClock()); }
+
+EFS_PUBLIC void sqlite_efs_end_request(void) { sqlite_efs::EndRequest(); }
+
+EFS_PUBLIC void sqlite_efs_begin_call(void) {
+  sqlite_efs::LastError().clear();
+  sqlite_efs::BeginCall(sqlite_efs::SystemClock());
+}
+
+EFS_PUBLIC void sqlite_efs_end_call(void) { sqlite_efs::EndCall(); }
 
 EFS_PUBLIC int sqlite_efs_release(void) {
   sqlite_efs::LastError().clear();

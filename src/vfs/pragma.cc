@@ -69,6 +69,7 @@ std::string Connection::StatusJson() {
                  {"path", database_->path()},
                  {"state", live ? "live" : "new"},
                  {"read_only", !writable_.ok()},
+                 {"freshness", NameOf(settings_.freshness)},
                  {"last_error", LastErrorOfProcess()}};
   json counters = {{"commits", database_->commits.load()},
                    {"frames_written", database_->frames_written.load()},
@@ -82,7 +83,8 @@ std::string Connection::StatusJson() {
     const Result<FileAttributes> attributes = segment->Look();
     const MergeCounters merges = live->merger().counters();
     const LogCounters log = live->log().counters();
-    status["database_id"] = live->id();
+    const Result<std::string> id = live->Id();
+    status["database_id"] = id.ok() ? json(*id) : json();
     status["page_size"] = live->page_size();
     status["page_count"] = newest.page_count;
     status["segment"] = {{"number", segment->number().value},

@@ -15,6 +15,7 @@ constexpr uint64_t kMaxCache_mib = 16384;
 constexpr uint64_t kMaxAttempts = 1'000'000;
 constexpr uint64_t kMaxExpiration_s = 86'400;
 constexpr uint64_t kMaxLinger_ms = 10'000;
+constexpr uint64_t kMaxFreshness_ms = 3'600'000;
 
 // Where a value came from, for messages.
 struct Source {
@@ -77,6 +78,21 @@ Status SetLinger(const Source& source, Settings* settings) {
   return {};
 }
 
+Status SetFreshness(const Source& source, Settings* settings) {
+  uint64_t bound_ms = 0;
+  if (source.value == "transaction") {
+    settings->freshness = {Freshness::Kind::kTransaction};
+  } else if (source.value == "request") {
+    settings->freshness = {Freshness::Kind::kRequest};
+  } else if (Parse(source.value, &bound_ms) && bound_ms >= 1 && bound_ms <= kMaxFreshness_ms) {
+    settings->freshness = {Freshness::Kind::kBound, std::chrono::milliseconds(bound_ms)};
+  } else {
+    return Bad(source, "\"transaction\", \"request\", or a number of milliseconds from 1 to " +
+                           std::to_string(kMaxFreshness_ms));
+  }
+  return {};
+}
+
 Status SetTable(const Source& source, Settings* settings) {
   if (!source.value.empty() && !IsDynamoDbTable(source.value)) {
     return Bad(source, "the name of a DynamoDB table, 3 to 255 letters, digits, _, - and ., or its ARN");
@@ -106,6 +122,7 @@ constexpr std::array kSettings = {
     Setting{"lock_max_attempts", "SQLITE_LOCK_MAX_ATTEMPTS", &SetAttempts},
     Setting{"lock_expiration", "SQLITE_LOCK_EXPIRATION", &SetExpiration},
     Setting{"lease_linger_ms", "SQLITE_EFS_LEASE_LINGER_MS", &SetLinger},
+    Setting{"freshness", "SQLITE_EFS_FRESHNESS", &SetFreshness},
     Setting{"lock_dynamodb_table", "SQLITE_LOCK_DYNAMODB_TABLE", &SetTable},
     // SQLite's own: https://www.sqlite.org/uri.html
     Setting{"vfs", nullptr, &SetVfs},
@@ -147,7 +164,7 @@ Result<Settings> ParseSettings(const std::vector<UriParameter>& parameters, cons
       return Status::Invalid(
           "the URI parameter \"" + parameter.name +
           "\" is unknown; known are timeout, cache_mib, wal_autocheckpoint, lock_max_attempts, lock_expiration, "
-          "lease_linger_ms, lock_dynamodb_table, and SQLite's vfs, mode, cache, psow");
+          "lease_linger_ms, freshness, lock_dynamodb_table, and SQLite's vfs, mode, cache, psow");
     }
     EFS_RETURN_IF_ERROR(setting->set({"the URI parameter " + parameter.name, parameter.value}, &settings));
   }

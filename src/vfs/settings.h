@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "os/clock.h"
 #include "store/live_database.h"
+#include "vfs/freshness.h"
 
 namespace sqlite_efs {
 
@@ -23,6 +24,7 @@ struct Settings {
   std::string lock_dynamodb_table;             // with the lease; empty: the embedded lease
   std::string lambda_function;                 // in which the process runs (AWS Lambda); empty: in none
   std::optional<Duration> lease_linger;        // how long an idle lease is kept; not set: the lease store's default
+  Freshness freshness;                         // what a transaction must see of what others have committed
 };
 
 inline constexpr uint32_t kMaxAutocheckpoint_frames = 10'000'000;

@@ -75,6 +75,21 @@ def test_a_wrong_cache_mib(value):
         params(cache_mib=value)
 
 
+@pytest.mark.parametrize("value", ["transaction", "request", 1, 3_600_000])
+def test_freshness(value):
+    assert query(freshness=value)["freshness"] == str(value)
+
+
+def test_freshness_that_is_not_given_is_left_to_the_engine():
+    assert "freshness" not in query()
+
+
+@pytest.mark.parametrize("value", [0, -1, 0.5, "500", "Request", True, 3_600_001, []])
+def test_a_wrong_freshness(value):
+    with pytest.raises(ImproperlyConfigured, match=r"'second'.*'freshness'.*\"request\".*from 1 to 3600000"):
+        params(freshness=value)
+
+
 def test_unknown_options_are_refused_with_the_list_of_known_ones():
     with pytest.raises(ImproperlyConfigured, match=r"'second'.*'time_out'.*is not an option.*cache_mib.*timeout"):
         params(time_out=3)

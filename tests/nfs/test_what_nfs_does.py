@@ -68,6 +68,35 @@ def test_a_fresh_opening_shows_no_new_data_while_the_file_is_open_for_writing_on
     assert read(client) == "o"
 
 
+CHANGES = {
+    "a write": f"os.pwrite(fd, b'n' * {PAGE_bytes}, {8 * PAGE_bytes}); os.fsync(fd)",
+    "a second name": "os.link(PATH, PATH + '.sealed')",
+    "a mode": "os.fchmod(fd, 0o555)",
+}
+
+
+@pytest.mark.parametrize("also", ["O_RDONLY", "O_WRONLY"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_opening_shows_the_attributes(rig, overwritten, change, also):
+    """As the client has them from the reply to the OPEN, without another call."""
+    client, path, _ = overwritten
+    writer = rig.clients[0]
+    known = f"os.open({path!r}, os.{also})"
+    client.evaluate(f"also = {known}; look(also)")
+    before = client.evaluate("attributes.raw[:128].hex()")
+    writer.evaluate(f"PATH = {path!r}")
+    writer.evaluate(CHANGES[change])
+    counted = client.count(
+        f"opened = os.open({path!r}, os.O_RDONLY);"
+        "assert libc.statx(opened, b'', AT_EMPTY_PATH | 0x4000, STATX_BASIC_STATS, attributes) == 0"
+    )
+    shown = client.evaluate("attributes.raw[:128].hex()")
+    assert sum(counted.rpcs.values()) == 1, counted
+    assert shown != before
+    client.evaluate("look(opened); os.close(also); os.close(opened)")
+    assert client.evaluate("attributes.raw[:128].hex()") == shown
+
+
 FRESH = {
     "dropping what is cached": "os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)",
     "a lock": "import fcntl; fcntl.lockf(also, fcntl.LOCK_EX, 1, 0); fcntl.lockf(also, fcntl.LOCK_UN, 1, 0)",
