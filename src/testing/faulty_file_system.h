@@ -127,6 +127,7 @@ class FaultyFileSystem final : public ForwardingFileSystem {
       const std::vector<std::byte> garbage(size - now.size, std::byte{1});
       return fault_ == Fault::kGrowsWithGarbage ? real_->WriteAt(now.size, garbage) : real_->Truncate(size);
     }
+    const FileAttributes& Opened() const override { return real_->Opened(); }
     Result<FileAttributes> Look() override {
       EFS_ASSIGN_OR_RETURN(FileAttributes seen, real_->Look());
       if (!first_) first_ = seen;
