@@ -128,9 +128,8 @@ TEST_F(UnwrittenTest, A_fresh_process_takes_two_calls_for_each_file_and_a_listin
 }
 
 TEST_F(RoundTripsTest, A_fresh_process_believes_the_frames_that_it_finds_after_a_look) {
-  EXPECT_EQ(Count([&] { OpenAndRead(); }),
-            Calls({Op::kStat, Op::kStat, Op::kOpen, Op::kRead, Op::kOpen, Op::kRead, Op::kOpen, Op::kRead, Op::kSync,
-                   Op::kLook, Op::kList}));
+  EXPECT_EQ(Count([&] { OpenAndRead(); }), Calls({Op::kStat, Op::kStat, Op::kOpen, Op::kRead, Op::kOpen, Op::kRead,
+                                                  Op::kOpen, Op::kRead, Op::kSync, Op::kLook, Op::kList}));
 }
 
 }  // namespace
