@@ -22,7 +22,7 @@ constexpr char kFooter[] =
     "  0  done\n"
     "  1  failed; standard error says why, in one sentence with the file and the remedy. Nothing is lost\n"
     "  2  the command line is wrong\n"
-    "  3  verify found damage\n"
+    "  3  verify found damage; probe found that the file system does not fit\n"
     "  4  busy: somebody else uses the database; try again, or wait longer (--timeout)\n"
     "\n`sqlite-efs COMMAND --help` tells what a command does and what it promises.";
 
@@ -38,6 +38,7 @@ void Describe(CLI::App& app, Context& context) {
   AddUnlock(app, context);
   AddVerify(app, context);
   AddBackup(app, context);
+  AddProbe(app, context);
 }
 
 // What is wrong with the command line, where CLI11 does not see it.

@@ -33,6 +33,7 @@ void AddStatus(CLI::App& app, Context& context);
 void AddUnlock(CLI::App& app, Context& context);
 void AddVerify(CLI::App& app, Context& context);
 void AddBackup(CLI::App& app, Context& context);
+void AddProbe(CLI::App& app, Context& context);
 
 // --- what several of them need
 

@@ -10,7 +10,7 @@ enum class ExitCode {
   kDone = 0,
   kFailed = 1,
   kUsage = 2,    // the command line is wrong
-  kDamaged = 3,  // verify found damage
+  kDamaged = 3,  // verify found damage; probe, that the file system does not fit
   kBusy = 4,     // somebody else holds the lease or the file; it may be tried again
 };
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from support import command
 
-COMMANDS = ["attach", "detach", "checkpoint", "status", "unlock", "verify", "backup"]
+COMMANDS = ["attach", "detach", "checkpoint", "status", "unlock", "verify", "backup", "probe"]
 DONE, FAILED, USAGE = 0, 1, 2
 
 

@@ -1,5 +1,7 @@
 """What real NFS clients do, as far as the engine rests on it or has to mind it."""
 
+import errno
+
 import pytest
 
 PAGE_bytes = 4096
@@ -123,3 +125,43 @@ def test_a_touch_is_one_call_and_tells_what_another_machine_has_changed(rig, req
     assert touched.value == [None, 2, 0o755]
     assert touched.rpcs == {"SETATTR": 1}
     two.evaluate("os.close(fd)")
+
+
+LOCKED = "import fcntl, os; fd = os.open({path!r}, os.O_RDWR | os.O_CREAT)"
+TAKES_THE_LOCK = """
+import time
+for _ in range(6000):
+    try:
+        fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        break
+    except BlockingIOError:
+        time.sleep(0.05)
+else:
+    raise AssertionError("the lock is not given away")
+"""
+WRITES_LATE = """
+try:
+    os.pwrite(fd, b'late', 0)
+    os.fsync(fd)
+    late = 0
+except OSError as error:
+    late = error.errno
+"""
+
+
+def test_a_machine_that_has_lost_its_lock_is_refused_its_late_writes(rig, request):
+    """What merging rests on, and `sqlite-efs probe` cannot test."""
+    one, two, *_ = rig.clients
+    path = f"/mnt/nfs/{request.node.name}"
+    for client in (one, two):
+        client.evaluate(LOCKED.format(path=path))
+    one.evaluate("os.pwrite(fd, b'old!', 0); os.fsync(fd); fcntl.lockf(fd, fcntl.LOCK_EX)")
+    one.cut()
+    two.evaluate(TAKES_THE_LOCK)
+    two.evaluate("os.pwrite(fd, b'new!', 0); os.fsync(fd)")
+    one.heal()
+    one.evaluate(WRITES_LATE)
+    assert one.evaluate("late") == errno.EIO
+    assert two.run(["cat", path]) == "new!"
+    for client in (one, two):
+        client.evaluate("os.close(fd)")
