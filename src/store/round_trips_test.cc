@@ -23,19 +23,8 @@ using testing::ScriptedFileSystem;
 using testing::StoreTest;
 using Calls = std::vector<Op>;
 
-class RoundTripsTest : public StoreTest {
+class CallsTest : public StoreTest {
  protected:
-  void SetUp() override {
-    StoreTest::SetUp();
-    for (std::shared_ptr<Database>* database : {&here_, &elsewhere_}) {
-      *database = *Database::Open(environment_, layout_.base(), StoreOptions());
-    }
-    Write(*elsewhere_);
-    Rest();
-    Write(*here_);  // the segment is open for writing from here on
-    Rest();
-  }
-
   // Longer than the lease is kept, and than two changes may have the same time.
   void Rest() { clock_.Advance(milliseconds(400)); }
   void Read(Database& database) {
@@ -82,6 +71,21 @@ class RoundTripsTest : public StoreTest {
   std::shared_ptr<Database> elsewhere_;
 };
 
+// A database that two processes have written to.
+class RoundTripsTest : public CallsTest {
+ protected:
+  void SetUp() override {
+    CallsTest::SetUp();
+    for (std::shared_ptr<Database>* database : {&here_, &elsewhere_}) {
+      *database = *Database::Open(environment_, layout_.base(), StoreOptions());
+    }
+    Write(*elsewhere_);
+    Rest();
+    Write(*here_);  // the segment is open for writing from here on
+    Rest();
+  }
+};
+
 TEST_F(RoundTripsTest, A_read_of_what_has_not_changed_is_one_look) {
   Read(*here_);
   EXPECT_EQ(Count([&] { Read(*here_); }), Calls({Op::kLook}));
@@ -116,13 +120,8 @@ TEST_F(RoundTripsTest, Who_takes_the_lease_after_others_have_written_looks_once_
   EXPECT_EQ(calls, Calls({Op::kLook, Op::kRead, Op::kSync, Op::kLook}));
 }
 
-// A database that nobody has written to since it went live.
-class UnwrittenTest : public RoundTripsTest {
- protected:
-  void SetUp() override { StoreTest::SetUp(); }
-};
-
-TEST_F(UnwrittenTest, A_fresh_process_takes_two_calls_for_each_file_and_a_listing) {
+// Nobody has written to it since it went live.
+TEST_F(CallsTest, A_fresh_process_takes_two_calls_for_each_file_and_a_listing) {
   EXPECT_EQ(Count([&] { OpenAndRead(); }),
             Calls({Op::kStat, Op::kStat, Op::kOpen, Op::kRead, Op::kOpen, Op::kRead, Op::kList}));
 }
