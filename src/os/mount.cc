@@ -5,8 +5,8 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
-#include <charconv>
 #include <fstream>
 #include <iterator>
 #include <sstream>
@@ -34,6 +34,36 @@ void AddOptions(const std::string& text, std::vector<std::string>* options) {
   }
 }
 
+// What a line of mountinfo begins with.
+enum Field { kNumber, kParent, kDevice, kRoot, kPoint, kOptions, kFields };
+
+std::optional<Mount> FindBy(Field field, const std::string& value, std::string_view mountinfo) {
+  std::istringstream lines{std::string(mountinfo)};
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::array<std::string, kFields> found;
+    for (std::string& word : found) words >> word;
+    if (found[field] != value) continue;
+    std::string skipped;
+    while (words >> skipped && skipped != "-") {  // optional fields
+    }
+    Mount mount;
+    std::string of_file_system;
+    if (!(words >> mount.type >> mount.source >> of_file_system)) return std::nullopt;
+    mount.source = Unescaped(mount.source);
+    mount.point = Unescaped(found[kPoint]);
+    AddOptions(found[kOptions], &mount.options);
+    AddOptions(of_file_system, &mount.options);
+    return mount;
+  }
+  return std::nullopt;
+}
+
+std::string ReadMountInfo() {
+  std::ifstream file("/proc/self/mountinfo");
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
 }  // namespace
 
 bool Mount::Has(std::string_view option) const {
@@ -50,27 +80,11 @@ std::optional<std::string> Mount::Value(std::string_view name) const {
 }
 
 std::optional<Mount> FindMount(std::string_view mountinfo, uint64_t id) {
-  std::istringstream lines{std::string(mountinfo)};
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream fields(line);
-    std::string number;
-    std::string point;
-    std::string of_mount;
-    std::string skipped;
-    fields >> number >> skipped >> skipped >> skipped >> point >> of_mount;
-    if (number != std::to_string(id)) continue;
-    while (fields >> skipped && skipped != "-") {  // optional fields
-    }
-    Mount mount;
-    std::string of_file_system;
-    if (!(fields >> mount.type >> mount.source >> of_file_system)) return std::nullopt;
-    mount.source = Unescaped(mount.source);
-    mount.point = Unescaped(point);
-    AddOptions(of_mount, &mount.options);
-    AddOptions(of_file_system, &mount.options);
-    return mount;
-  }
-  return std::nullopt;
+  return FindBy(kNumber, std::to_string(id), mountinfo);
+}
+
+std::optional<Mount> FindMountOfDevice(std::string_view mountinfo, const std::string& device) {
+  return FindBy(kDevice, device, mountinfo);
 }
 
 Result<Mount> MountOf(const std::string& path) {
@@ -78,12 +92,14 @@ Result<Mount> MountOf(const std::string& path) {
   if (::statx(AT_FDCWD, path.c_str(), 0, STATX_BASIC_STATS | STATX_MNT_ID, &s) != 0) {
     return Status::FromErrno(errno, "look at", path);
   }
-  std::ifstream file("/proc/self/mountinfo");
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
   const std::optional<Mount> mount =
-      (s.stx_mask & STATX_MNT_ID) != 0 ? FindMount(text, s.stx_mnt_id) : std::nullopt;  // Linux 5.8
+      (s.stx_mask & STATX_MNT_ID) != 0 ? FindMount(ReadMountInfo(), s.stx_mnt_id) : std::nullopt;  // Linux 5.8
   if (!mount) return Status::IoError("this system does not tell on what " + path + " is mounted");
   return *mount;
+}
+
+std::optional<Mount> MountOfDevice(uint32_t major, uint32_t minor) {
+  return FindMountOfDevice(ReadMountInfo(), std::to_string(major) + ":" + std::to_string(minor));
 }
 
 }  // namespace sqlite_efs

@@ -18,6 +18,7 @@ struct Mount {
   std::string point;                 // where it is mounted
   std::vector<std::string> options;  // of the mount, then of the file system: "rw", "vers=4.1", ...
 
+  bool IsNfs() const { return type == "nfs" || type == "nfs4"; }
   bool Has(std::string_view option) const;
   // What follows "<name>=", if it is there.
   std::optional<std::string> Value(std::string_view name) const;
@@ -25,9 +26,14 @@ struct Mount {
 
 // The mount of that number in the text of a mountinfo file; nothing if there is none.
 std::optional<Mount> FindMount(std::string_view mountinfo, uint64_t id);
+// The first mount of a device, "MAJOR:MINOR", there.
+std::optional<Mount> FindMountOfDevice(std::string_view mountinfo, const std::string& device);
 
 // The mount that a path lies on. Fails where the system does not tell.
 Result<Mount> MountOf(const std::string& path);
+
+// A mount of the device whose numbers statx(2) has told; nothing if there is none. Asks no file server.
+std::optional<Mount> MountOfDevice(uint32_t major, uint32_t minor);
 
 }  // namespace sqlite_efs
 

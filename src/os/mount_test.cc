@@ -26,6 +26,15 @@ TEST(Mount, Is_found_by_its_number_with_the_options_of_mount_and_file_system) {
   EXPECT_FALSE(mount->Has("nocto"));
 }
 
+TEST(Mount, Is_found_by_its_device) {
+  const std::optional<Mount> mount = FindMountOfDevice(kMountInfo, "0:28");
+  ASSERT_TRUE(mount.has_value());
+  EXPECT_EQ(mount->point, "/mnt/ro");
+  EXPECT_TRUE(mount->IsNfs());
+  EXPECT_FALSE(FindMountOfDevice(kMountInfo, "254:0")->IsNfs());
+  EXPECT_FALSE(FindMountOfDevice(kMountInfo, "0:2").has_value());
+}
+
 TEST(Mount, A_mount_may_be_read_only_where_its_file_system_is_not) {
   EXPECT_TRUE(FindMount(kMountInfo, 32)->Has("ro"));
   EXPECT_FALSE(FindMount(kMountInfo, 26)->Has("ro"));

@@ -14,9 +14,10 @@
 #include <fstream>
 #include <list>
 #include <mutex>
-#include <sstream>
+#include <optional>
 
 #include "os/file_system.h"
+#include "os/mount.h"
 
 namespace sqlite_efs {
 namespace {
@@ -181,21 +182,11 @@ class PosixFile final : public File {
   const FileAttributes opened_;
 };
 
-// Whether a file lies on NFS, where O_DIRECT asks for no alignment and means the server. Asks nobody but this system:
-// proc_pid_mountinfo(5).
+// Whether a file lies on NFS, where O_DIRECT asks for no alignment and means the server.
 bool IsOnNfs(const struct statx& s) {
   if (s.stx_dev_major != 0) return false;  // of a disk
-  const std::string device = std::to_string(s.stx_dev_major) + ":" + std::to_string(s.stx_dev_minor);
-  std::ifstream mounts("/proc/self/mountinfo");
-  for (std::string line; std::getline(mounts, line);) {
-    std::istringstream fields(line);
-    std::string id;
-    std::string parent;
-    std::string of;
-    fields >> id >> parent >> of;
-    if (of == device) return line.find(" - nfs") != std::string::npos;
-  }
-  return false;
+  const std::optional<Mount> mount = MountOfDevice(s.stx_dev_major, s.stx_dev_minor);
+  return mount && mount->IsNfs();
 }
 
 int FlagsOf(OpenMode mode) {

@@ -155,11 +155,7 @@ Actor::Answer Actor::CreatePinned(const std::string& path) {
 
 Actor::Answer Actor::Sub(const std::string& request) {
   if (!sub_) {
-    auto actor = std::make_shared<std::unique_ptr<Actor>>();  // made there: nothing that is open here is open there
-    EFS_ASSIGN_OR_RETURN(sub_, Child::Start([actor, this](const std::string& line) {
-                           if (!*actor) *actor = std::make_unique<Actor>(files_, folder_);
-                           return (*actor)->Do(line);
-                         }));
+    EFS_ASSIGN_OR_RETURN(sub_, StartActor(files_, folder_));
   }
   EFS_RETURN_IF_ERROR(sub_->Send(request));
   EFS_ASSIGN_OR_RETURN(const std::string answer, sub_->Receive(kPatience));
@@ -174,6 +170,14 @@ Result<std::string> Actor::PathOf(const std::string& name) const {
   const bool plain = !name.empty() && std::all_of(name.begin(), name.end(), is_plain);
   if (!plain || name.front() == '/' || name.find("..") != std::string::npos) return NotUnderstood(name);
   return name == "." ? folder_ : folder_ + "/" + name;
+}
+
+Result<std::unique_ptr<Child>> StartActor(FileSystem& files, const std::string& folder) {
+  const auto actor = std::make_shared<std::unique_ptr<Actor>>();  // made there: nothing that is open here is open there
+  return Child::Start([actor, &files, folder](const std::string& line) {
+    if (!*actor) *actor = std::make_unique<Actor>(files, folder);
+    return (*actor)->Do(line);
+  });
 }
 
 }  // namespace sqlite_efs::probe

@@ -55,6 +55,9 @@ class Actor {
   std::unique_ptr<Child> sub_;
 };
 
+// A second process of this machine that answers each line as an actor of its own does.
+Result<std::unique_ptr<Child>> StartActor(FileSystem& files, const std::string& folder);
+
 }  // namespace sqlite_efs::probe
 
 #endif  // SQLITE_EFS_PROBE_ACTOR_H_

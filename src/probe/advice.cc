@@ -16,8 +16,6 @@ constexpr std::array<std::string_view, 22> kMatter = {
     "nocto", "noac",  "actimeo", "acregmin", "acregmax", "acdirmin",  "acdirmax", "lookupcache",
     "sync",  "timeo", "retrans", "proto",    "nconnect", "sec"};
 
-bool IsNfs(const Mount& mount) { return mount.type == "nfs" || mount.type == "nfs4"; }
-
 void Add(std::vector<Advice>* all, Advice::Kind kind, std::string text) { all->push_back({kind, std::move(text)}); }
 
 void AddOnLocks(const Mount& mount, std::vector<Advice>* all) {
@@ -44,7 +42,7 @@ void AddOnLocks(const Mount& mount, std::vector<Advice>* all) {
 
 std::vector<Advice> AdviceOn(const Mount& mount) {
   std::vector<Advice> all;
-  if (!IsNfs(mount)) {
+  if (!mount.IsNfs()) {
     if (MayBeShared(mount)) {
       Add(&all, Advice::Kind::kWarning,
           mount.type +
@@ -78,7 +76,7 @@ bool MayBeShared(const Mount& mount) {
 }
 
 std::string OptionsThatMatter(const Mount& mount) {
-  if (!IsNfs(mount)) return "";
+  if (!mount.IsNfs()) return "";
   std::string text;
   const auto add = [&text](const std::string& option) { text += (text.empty() ? "" : ",") + option; };
   for (const std::string_view name : kMatter) {

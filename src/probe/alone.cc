@@ -72,10 +72,11 @@ Result<Answer> Syncs(Side& one, Side&, const Place& place) {
   EFS_RETURN_IF_ERROR(file->Truncate(uint64_t{1} << 20));
   Duration longest = Duration::zero();
   for (int i = 0; i < kRounds; i++) {
-    const Instant begun = place.clock.Now();
-    EFS_RETURN_IF_ERROR(file->Write(static_cast<uint64_t>(i) * kFrame_bytes, kFrame_bytes, 1));
-    EFS_RETURN_IF_ERROR(file->Sync());
-    longest = std::max(longest, place.clock.Now() - begun);
+    const auto write = [&]() -> Status {
+      EFS_RETURN_IF_ERROR(file->Write(static_cast<uint64_t>(i) * kFrame_bytes, kFrame_bytes, 1));
+      return file->Sync();
+    };
+    EFS_RETURN_IF_ERROR(Timed(place.clock, &longest, write));
   }
   EFS_RETURN_IF_ERROR(one.Do("syncdir .").status());
   return Yes("a synced write takes up to " + Milliseconds(longest));

@@ -1,6 +1,5 @@
 #include "probe/exchange.h"
 
-#include <algorithm>
 #include <map>
 
 #include "os/interrupts.h"
@@ -25,14 +24,10 @@ std::string Numbered(const std::string& folder, const char* kind, uint64_t numbe
   return folder + "/" + kind + "." + std::to_string(number);
 }
 
-bool Has(const std::vector<std::string>& names, const std::string& path) {
-  return std::find(names.begin(), names.end(), path.substr(path.rfind('/') + 1)) != names.end();
-}
-
 // A message, if it is in the folder: by a listing, which asks the server.
 Result<std::optional<std::string>> Fetch(FileSystem& files, const std::string& folder, const std::string& path) {
   EFS_ASSIGN_OR_RETURN(const std::vector<std::string> names, files.List(folder));
-  if (!Has(names, path)) return std::optional<std::string>();
+  if (!Lists(names, path)) return std::optional<std::string>();
   return ReadMessage(files, path);
 }
 
@@ -58,13 +53,13 @@ Result<std::string> PeerHand::Receive() {
   Instant doubt = sent + kDoubt;
   while (true) {
     EFS_ASSIGN_OR_RETURN(const std::vector<std::string> names, files_.List(folder_.path()));
-    const std::optional<std::string> answer = Has(names, path) ? ReadMessage(files_, path) : std::nullopt;
+    const std::optional<std::string> answer = Lists(names, path) ? ReadMessage(files_, path) : std::nullopt;
     if (answer) {
       (void)files_.Remove(Numbered(folder_.path(), "request", number_));
       (void)files_.Remove(path);
       return *answer;
     }
-    if (Has(names, "gone")) return Lost("has ended");
+    if (Lists(names, "gone")) return Lost("has ended");
     if (Interrupts::Noted()) return Lost("was not waited for");
     if (clock_.Now() - sent >= kAnswerPatience) return Lost("does not answer");
     if (clock_.Now() >= doubt) {
@@ -172,7 +167,7 @@ Result<Joined> JoinProbe(FileSystem& files, Clock& clock, const std::string& dir
     EFS_ASSIGN_OR_RETURN(const std::vector<std::string> folders, ListFolders(files, directory));
     for (const std::string& folder : folders) {
       const Result<std::vector<std::string>> names = files.List(folder);
-      if (!names.ok() || !Has(*names, "probe") || Has(*names, "peer") || !life.Shows(files, folder)) continue;
+      if (!names.ok() || !Lists(*names, "probe") || Lists(*names, "peer") || !life.Shows(files, folder)) continue;
       Result<std::unique_ptr<File>> peer = PostLocked(files, clock, folder + "/peer", MessageOf(ThisParty(files)));
       if (peer.ok()) return Joined{folder, std::move(*peer)};
       if (peer.status().Is(StatusCode::kReadOnly)) {

@@ -178,6 +178,10 @@ Result<bool> IsLocked(FileSystem& files, const std::string& path) {
   return !free;
 }
 
+bool Lists(const std::vector<std::string>& names, const std::string& path) {
+  return std::find(names.begin(), names.end(), path.substr(path.rfind('/') + 1)) != names.end();
+}
+
 Status RemoveFolder(FileSystem& files, Clock& clock, const std::string& folder) {
   const Instant deadline = clock.Now() + kPatience;
   while (true) {

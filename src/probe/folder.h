@@ -58,6 +58,9 @@ Result<std::unique_ptr<File>> PostLocked(FileSystem& files, Clock& clock, const 
 // Whether one is: who posted it lives. Locks that do not reach other hosts show none.
 Result<bool> IsLocked(FileSystem& files, const std::string& path);
 
+// Whether the names of a folder have that of a path in it.
+bool Lists(const std::vector<std::string>& names, const std::string& path);
+
 // Removes a folder and what is in it, patiently: an NFS client keeps open files for a moment.
 Status RemoveFolder(FileSystem& files, Clock& clock, const std::string& folder);
 

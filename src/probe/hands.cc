@@ -12,11 +12,7 @@ Status LocalHand::Send(const std::string& request) {
 Result<std::string> LocalHand::Receive() { return answer_.get(); }
 
 Result<std::unique_ptr<ProcessHand>> ProcessHand::Start(FileSystem& files, const std::string& folder) {
-  const auto actor = std::make_shared<std::unique_ptr<Actor>>();  // made there
-  EFS_ASSIGN_OR_RETURN(std::unique_ptr<Child> child, Child::Start([actor, &files, folder](const std::string& line) {
-                         if (!*actor) *actor = std::make_unique<Actor>(files, folder);
-                         return (*actor)->Do(line);
-                       }));
+  EFS_ASSIGN_OR_RETURN(std::unique_ptr<Child> child, StartActor(files, folder));
   return std::unique_ptr<ProcessHand>(new ProcessHand(std::move(child)));
 }
 

@@ -27,7 +27,9 @@ Result<Looked> MakeAndLook(Side& one, Side& two, const std::string& name, const 
 
 std::string Took(Duration longest) { return All(kRounds) + "; a look took up to " + Milliseconds(longest); }
 
-std::string NameOf(const Place& place, int round) { return place.prefix + "." + std::to_string(round); }
+Result<FileAttributes> TimedLook(const Looked& looked, const Place& place, Duration* longest) {
+  return Timed(place.clock, longest, [&] { return looked.file->Look(); });
+}
 
 }  // namespace
 
@@ -40,9 +42,7 @@ Result<Answer> LookShowsWrites(Side& one, Side& two, const Place& place) {
     EFS_RETURN_IF_ERROR(writer->Write(size, kLength_bytes, 2));
     EFS_RETURN_IF_ERROR(writer->Sync());
     size += kLength_bytes;
-    const Instant begun = place.clock.Now();
-    EFS_ASSIGN_OR_RETURN(const FileAttributes seen, looked.file->Look());
-    longest = std::max(longest, place.clock.Now() - begun);
+    EFS_ASSIGN_OR_RETURN(const FileAttributes seen, TimedLook(looked, place, &longest));
     if (seen.size != size) {
       return No("a look showed " + std::to_string(seen.size) + " bytes after " + std::to_string(size) +
                 " were written");
@@ -54,11 +54,9 @@ Result<Answer> LookShowsWrites(Side& one, Side& two, const Place& place) {
 Result<Answer> LookShowsSecondName(Side& one, Side& two, const Place& place) {
   Duration longest = Duration::zero();
   for (int i = 0; i < kRounds; i++) {
-    EFS_ASSIGN_OR_RETURN(const Looked looked, MakeAndLook(one, two, NameOf(place, i), "read"));
+    EFS_ASSIGN_OR_RETURN(const Looked looked, MakeAndLook(one, two, place.Name(i), "read"));
     EFS_RETURN_IF_ERROR(one.Link(looked.name, looked.name + ".sealed"));
-    const Instant begun = place.clock.Now();
-    EFS_ASSIGN_OR_RETURN(const FileAttributes seen, looked.file->Look());
-    longest = std::max(longest, place.clock.Now() - begun);
+    EFS_ASSIGN_OR_RETURN(const FileAttributes seen, TimedLook(looked, place, &longest));
     if (looked.before.links != 1 || seen.links != 2) {
       return No("looks showed " + std::to_string(looked.before.links) + " name and then " + std::to_string(seen.links) +
                 ", where there were 1 and 2");
@@ -70,12 +68,10 @@ Result<Answer> LookShowsSecondName(Side& one, Side& two, const Place& place) {
 Result<Answer> LookShowsMode(Side& one, Side& two, const Place& place) {
   Duration longest = Duration::zero();
   for (int i = 0; i < kRounds; i++) {
-    EFS_ASSIGN_OR_RETURN(const Looked looked, MakeAndLook(one, two, NameOf(place, i), "read"));
+    EFS_ASSIGN_OR_RETURN(const Looked looked, MakeAndLook(one, two, place.Name(i), "read"));
     EFS_ASSIGN_OR_RETURN(const std::unique_ptr<SideFile> owner, one.Open(looked.name, "readwrite"));
     EFS_RETURN_IF_ERROR(owner->ChangeMode(0755));
-    const Instant begun = place.clock.Now();
-    EFS_ASSIGN_OR_RETURN(const FileAttributes seen, looked.file->Look());
-    longest = std::max(longest, place.clock.Now() - begun);
+    EFS_ASSIGN_OR_RETURN(const FileAttributes seen, TimedLook(looked, place, &longest));
     if (seen.mode != 0755) return No("a look did not show the executable bit that was set");
   }
   return Yes(Took(longest));
@@ -84,14 +80,12 @@ Result<Answer> LookShowsMode(Side& one, Side& two, const Place& place) {
 Result<Answer> TouchTellsAll(Side& one, Side& two, const Place& place) {
   Duration longest = Duration::zero();
   for (int i = 0; i < kRounds; i++) {
-    EFS_ASSIGN_OR_RETURN(const Looked looked, MakeAndLook(one, two, NameOf(place, i), "write"));
+    EFS_ASSIGN_OR_RETURN(const Looked looked, MakeAndLook(one, two, place.Name(i), "write"));
     EFS_RETURN_IF_ERROR(one.Link(looked.name, looked.name + ".sealed"));
     EFS_ASSIGN_OR_RETURN(const std::unique_ptr<SideFile> owner, one.Open(looked.name, "readwrite"));
     EFS_RETURN_IF_ERROR(owner->ChangeMode(0755));
     place.clock.Sleep(kTwoTicks);
-    const Instant begun = place.clock.Now();
-    EFS_ASSIGN_OR_RETURN(const FileAttributes seen, looked.file->Touch());
-    longest = std::max(longest, place.clock.Now() - begun);
+    EFS_ASSIGN_OR_RETURN(const FileAttributes seen, Timed(place.clock, &longest, [&] { return looked.file->Touch(); }));
     if (seen.links != 2) return No("its reply did not show the second name");
     if (seen.mode != 0755) return No("its reply did not show the executable bit");
     if (seen.mtime_ns == looked.before.mtime_ns) return No("it left the time as it was");
@@ -104,7 +98,7 @@ Result<Answer> TouchTellsAll(Side& one, Side& two, const Place& place) {
 Result<Answer> LookShowsRemoval(Side& one, Side& two, const Place& place) {
   std::string how;
   for (int i = 0; i < kRounds; i++) {
-    EFS_ASSIGN_OR_RETURN(const Looked looked, MakeAndLook(one, two, NameOf(place, i), "read"));
+    EFS_ASSIGN_OR_RETURN(const Looked looked, MakeAndLook(one, two, place.Name(i), "read"));
     EFS_RETURN_IF_ERROR(one.Remove(looked.name));
     const Result<FileAttributes> seen = looked.file->Look();
     if (!seen.ok() && !seen.status().Is(StatusCode::kStale)) return seen.status();

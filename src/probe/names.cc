@@ -88,7 +88,7 @@ Result<Answer> FirstCreationWins(Side& one, Side& two, const Place& place) {
 
 Result<Answer> FirstRenameWins(Side& one, Side& two, const Place& place) {
   for (uint64_t i = 1; i <= kRaces; i++) {
-    EFS_RETURN_IF_ERROR(one.Open(place.prefix + "." + std::to_string(i), "new").status());
+    EFS_RETURN_IF_ERROR(one.Open(place.Name(i), "new").status());
   }
   EFS_ASSIGN_OR_RETURN(const Outcome outcome, RaceFor("rename", one, two, place.prefix));
   return Judge(outcome);
@@ -98,7 +98,7 @@ Result<Answer> FirstRenameWins(Side& one, Side& two, const Place& place) {
 Result<Answer> RefusedLinkShowsName(Side& one, Side& two, const Place& place) {
   EFS_RETURN_IF_ERROR(two.Make(place.prefix + ".own", 1, 1));
   for (int i = 0; i < kRounds; i++) {
-    const std::string name = place.prefix + "." + std::to_string(i);
+    const std::string name = place.Name(i);
     if (two.Stat(name).ok()) return No("a name was there before it was made");
     EFS_RETURN_IF_ERROR(one.Make(name, 10, 2));
     const Status linked = two.Link(place.prefix + ".own", name);
@@ -114,7 +114,7 @@ Result<Answer> RefusedLinkShowsName(Side& one, Side& two, const Place& place) {
 
 Result<Answer> ListsWhatIsThere(Side& one, Side& two, const Place& place) {
   for (int i = 0; i < kRounds; i++) {
-    const std::string name = place.prefix + "." + std::to_string(i);
+    const std::string name = place.Name(i);
     if (two.Stat(name).ok()) return No("a name was there before it was made");
     EFS_RETURN_IF_ERROR(one.Make(name, 10, 2));
     EFS_ASSIGN_OR_RETURN(const bool made, two.Lists(name));
@@ -176,9 +176,7 @@ Result<Answer> ShowsNamesSoon(Side& one, Side& two, const Place& place) {
   Duration longest = Duration::zero();
   for (int i = 0; i < kPings; i++) {
     for (Side* side : {&one, &two}) {
-      const Instant begun = place.clock.Now();
-      EFS_RETURN_IF_ERROR(side->Do("machine").status());
-      longest = std::max(longest, place.clock.Now() - begun);
+      EFS_RETURN_IF_ERROR(Timed(place.clock, &longest, [&] { return side->Do("machine").status(); }));
     }
   }
   const std::string took = "a question in a file, and its answer in another, took up to " + Milliseconds(longest);

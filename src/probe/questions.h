@@ -1,6 +1,8 @@
 #ifndef SQLITE_EFS_PROBE_QUESTIONS_H_
 #define SQLITE_EFS_PROBE_QUESTIONS_H_
 
+#include <algorithm>
+#include <cstdint>
 #include <span>
 #include <string>
 
@@ -23,6 +25,8 @@ inline Answer No(std::string detail) { return {Verdict::kNo, std::move(detail)};
 struct Place {
   Clock& clock;
   std::string prefix;  // of all names that it makes, its own; files of the folder
+
+  std::string Name(uint64_t number) const { return prefix + "." + std::to_string(number); }
 };
 
 // How the file system answers, as `one` and `two` see it. A failure is that of a call on the file system, which the
@@ -85,6 +89,14 @@ Result<Answer> LocksEndWithTheirHolder(Side& one, Side& two, const Place& place)
 inline constexpr int kRounds = 5;
 // "0.12 ms"
 std::string Milliseconds(Duration duration);
+// Does the call, whose time may be the longest so far.
+template <typename Call>
+auto Timed(Clock& clock, Duration* longest, const Call& call) {
+  const Instant begun = clock.Now();
+  auto result = call();
+  *longest = std::max(*longest, clock.Now() - begun);
+  return result;
+}
 // "5 of 5"
 std::string All(int count);
 

@@ -1,10 +1,10 @@
 #include "probe/race.h"
 
-#include <algorithm>
 #include <functional>
 #include <optional>
 
 #include "os/clock.h"
+#include "probe/folder.h"
 #include "probe/pattern.h"
 #include "probe/words.h"
 
@@ -27,10 +27,6 @@ struct Runner {
 
   std::string Path(uint64_t number) const { return prefix + "." + std::to_string(number); }
 };
-
-bool Lists(const std::vector<std::string>& names, const std::string& path) {
-  return std::find(names.begin(), names.end(), path.substr(path.rfind('/') + 1)) != names.end();
-}
 
 Status AwaitOther(const Runner& runner) {
   EFS_RETURN_IF_ERROR(runner.files.Open(runner.mine, OpenMode::kCreateNew).status());

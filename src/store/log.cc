@@ -32,27 +32,26 @@ Result<std::unique_ptr<Log>> Log::Open(FileSystem& files, Clock& clock, const La
                                        BeforeDrop before_drop) {
   std::unique_ptr<Log> log(new Log(files, clock, layout, page_size, cache, std::move(before_drop)));
   const std::lock_guard follow(log->follow_mutex_);
-  OpenedSegment last;
-  Instant begun;
-  EFS_RETURN_IF_ERROR(log->OpenSegmentsLocked(listed, &last, &begun));
+  const Instant begun = clock.Now();
+  EFS_ASSIGN_OR_RETURN(const OpenedSegment last, log->OpenSegmentsLocked(listed));
   EFS_ASSIGN_OR_RETURN(const LogPosition newest, log->FollowLocked(Looked{last.attributes, begun}, last.frames));
   (void)newest;
   return log;
 }
 
-// `last` receives the last one, whose opening, begun at `begun`, was a look, too.
-Status Log::OpenSegmentsLocked(const std::vector<SegmentNumber>& listed, OpenedSegment* last, Instant* begun) {
+// Returns the last one, whose opening was a look, too.
+Result<OpenedSegment> Log::OpenSegmentsLocked(const std::vector<SegmentNumber>& listed) {
+  OpenedSegment last;
   for (const SegmentNumber number : listed) {
-    *begun = clock_.Now();
     EFS_ASSIGN_OR_RETURN(OpenedSegment opened, Segment::OpenAndRead(files_, layout_, number, page_size_));
-    if (last->segment) {
-      EFS_RETURN_IF_ERROR(CompleteLocked(*last->segment, opened.segment->header().counted_of_previous, last->frames));
+    if (last.segment) {
+      EFS_RETURN_IF_ERROR(CompleteLocked(*last.segment, opened.segment->header().counted_of_previous, last.frames));
     }
-    *last = std::move(opened);
+    last = std::move(opened);
     const std::unique_lock lock(mutex_);
-    segments_.push_back(last->segment);
+    segments_.push_back(last.segment);
   }
-  return {};
+  return last;
 }
 
 Result<LogPosition> Log::Refresh() {

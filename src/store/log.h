@@ -153,7 +153,7 @@ class Log {
 
   Result<Looked> LookAt(const Segment& segment);
   // "Locked": the caller holds follow_mutex_.
-  Status OpenSegmentsLocked(const std::vector<SegmentNumber>& listed, OpenedSegment* last, Instant* begun);
+  Result<OpenedSegment> OpenSegmentsLocked(const std::vector<SegmentNumber>& listed);
   Result<LogPosition> FollowLocked(std::optional<Looked> looked = {}, Bytes read = {});
   Result<bool> PickUpLocked(Segment& live, const Looked& looked, Bytes read);
   Status AdvanceLocked(Segment& ended);  // may leave `ended` the last one if it is live after all

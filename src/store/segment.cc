@@ -177,19 +177,13 @@ Status Segment::CheckDamageAfter(const SegmentEnd& at, Bytes bad, FrameReader& r
     const auto next = frame.empty() ? std::nullopt : DecodeFrame(header_, frame, &chain);
     if (!commit_passed || !next || next->page_count == 0) continue;
     // Read again, after what follows it: it may have been on its way before.
-    EFS_ASSIGN_OR_RETURN(const bool intact, Continues(at));
+    EFS_ASSIGN_OR_RETURN(const bool intact, HasFrame(*reader_, header_, {at.frames.value + 1}, at.checksum));
     if (intact) return {};
     return Status::Corrupt("frame " + std::to_string(at.frames.value + 1) + " of log segment " + path() +
                            " is damaged, and commits follow it; restore the database from a backup, or keep a copy and "
                            "recover what precedes the frame with stock sqlite3");
   }
   return {};
-}
-
-Result<bool> Segment::Continues(SegmentEnd at) const {
-  std::vector<std::byte> frame(frame_size());
-  EFS_RETURN_IF_ERROR(ReadFrames({at.frames.value + 1}, frame));
-  return DecodeFrame(header_, frame, &at.checksum).has_value();
 }
 
 Status Segment::ReadFrames(FrameNumber first, MutableBytes frames) const {
@@ -213,6 +207,12 @@ Result<File*> Segment::Writer(FileSystem& files) {
     EFS_ASSIGN_OR_RETURN(writer_, files.Open(path(), OpenMode::kWrite));
   }
   return writer_.get();
+}
+
+Result<bool> HasFrame(File& file, const WalHeader& header, FrameNumber frame, WalChecksum before) {
+  std::vector<std::byte> content(kFrameHeaderSize + header.page_size);
+  EFS_ASSIGN_OR_RETURN(const size_t size, file.ReadAt(FrameOffset(frame, header.page_size), content));
+  return size == content.size() && DecodeFrame(header, content, &before).has_value();
 }
 
 Status WriteCounted(FileSystem& files, const Layout& layout, const Segment& segment, FrameNumber counted) {

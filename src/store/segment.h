@@ -95,8 +95,6 @@ class Segment {
   Status EndsBefore(FrameNumber frame) const;
   Status ReadHeader(const Layout& layout, uint32_t page_size, Bytes header);
   Status CheckDamageAfter(const SegmentEnd& at, Bytes bad, FrameReader& reader) const;
-  // Whether the frame after `at` is a whole one of the chain by now.
-  Result<bool> Continues(SegmentEnd at) const;
 
   SegmentNumber number_;
   std::unique_ptr<File> reader_;
@@ -109,6 +107,9 @@ struct OpenedSegment {
   FileAttributes attributes;      // as of the opening
   std::vector<std::byte> frames;  // what was read behind the header
 };
+
+// Whether the segment's file has, by now, a whole frame that continues the chain `before`.
+Result<bool> HasFrame(File& file, const WalHeader& header, FrameNumber frame, WalChecksum before);
 
 // The record of how many frames of a merged segment counted, so that a writer that was stopped in a commit can be told
 // the truth however late it asks. Writing it again changes nothing. kCantOpen if there is none.

@@ -106,14 +106,6 @@ Result<bool> CommitsFollow(const OnDisk& segment, Frames& frames, std::vector<st
   return false;
 }
 
-// Whether the frame after `frames` is a whole one of the chain by now.
-Result<bool> Continues(const OnDisk& segment, FrameNumber frames, WalChecksum chain) {
-  std::vector<std::byte> frame(kFrameHeaderSize + segment.header.page_size);
-  const uint64_t offset = FrameOffset({frames.value + 1}, segment.header.page_size);
-  EFS_ASSIGN_OR_RETURN(const size_t size, segment.file->ReadAt(offset, frame));
-  return size == frame.size() && DecodeFrame(segment.header, frame, &chain).has_value();
-}
-
 Result<Intact> ReadFrames(const OnDisk& segment, FrameNumber limit, const std::function<void()>& on_frame) {
   Frames frames(segment);
   Intact intact;
@@ -126,7 +118,8 @@ Result<Intact> ReadFrames(const OnDisk& segment, FrameNumber limit, const std::f
       EFS_ASSIGN_OR_RETURN(intact.commits_follow, CommitsFollow(segment, frames, {frame.begin(), frame.end()}, chain));
       // Read again, after what follows it: it may have been on its way before.
       if (intact.commits_follow) {
-        EFS_ASSIGN_OR_RETURN(const bool whole, Continues(segment, intact.frames, chain));
+        const FrameNumber bad = {intact.frames.value + 1};
+        EFS_ASSIGN_OR_RETURN(const bool whole, HasFrame(*segment.file, segment.header, bad, chain));
         intact.commits_follow = !whole;
       }
       break;
