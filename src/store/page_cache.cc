@@ -61,7 +61,11 @@ void PageCache::PutLocked(const Key& key, SegmentNumber since, Bytes page) {
   assert(page.size() == page_size_);
   const auto present = entries_.find(key);
   if (present != entries_.end()) {
-    present->second->since = std::min(present->second->since, since);
+    if (since < present->second->since) {
+      // What a later snapshot has put here, unread, may have been in the middle of a merge.
+      present->second->since = since;
+      std::memcpy(present->second->page.get(), page.data(), page.size());
+    }
     return;
   }
   if (entries_.size() >= max_pages_) {  // the entry that makes room gives its memory
