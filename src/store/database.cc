@@ -103,6 +103,11 @@ std::shared_ptr<LiveDatabase> Database::live() const {
   return live_;
 }
 
+bool Database::has_lost_log() const {
+  const std::lock_guard lock(mutex_);
+  return was_live_ && !live_;
+}
+
 // The open parts of the database; null if there is none yet.
 Result<std::shared_ptr<LiveDatabase>> Database::OpenLive(Duration timeout) {
   if (std::shared_ptr<LiveDatabase> open = live()) return open;
@@ -415,6 +420,8 @@ Result<std::shared_ptr<Database>> DatabaseRegistry::Open(const std::string& path
     const Result<FileAttributes> same = environment_.files.Stat(open->path());
     if (same.ok() && same->device == file.device && same->inode == file.inode) {
       EFS_RETURN_IF_ERROR(CheckSameLease(*open, options));
+      // Told now, whoever opens it can finish a detach that was broken off.
+      if (open->has_lost_log()) EFS_RETURN_IF_ERROR(open->TakeSnapshot(timeout).status());
       return open;
     }
   }

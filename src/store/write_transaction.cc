@@ -151,11 +151,11 @@ Status WriteTransaction::Append(uint32_t commit_page_count) {
   buffer_.Encode(segment_->header(), commit_page_count, &end_.checksum);
   const bool hidden = commit_page_count == 0 && end_.frames == first_;
   if (hidden) first_header_ = buffer_.HideFirst();
-  EFS_RETURN_IF_ERROR(WriteAt(offset, buffer_.bytes()));
+  // Before the write: one that fails may have been carried out.
   frames_written_ += buffer_.count();
   end_.frames.value += static_cast<uint32_t>(buffer_.count());
   for (const PageNumber page : buffer_.pages()) spilled_.Append(page);
-  return {};
+  return WriteAt(offset, buffer_.bytes());
 }
 
 // Looks, after the frames are durable, whether the segment is still live: then whoever seals it will find them.
@@ -200,14 +200,13 @@ Status WriteTransaction::Commit(uint32_t page_count) {
     Publish(page_count);
   } else {
     live_.TenureBroken();
-    status = Settle(status);
+    status = Settle(status, page_count);
   }
   broken_ = status.ok() ? Status(StatusCode::kInvalid, "the transaction is over") : status;
-  position_.page_count = page_count;
   return status;
 }
 
-// The commit is durable and counts.
+// The commit counts: the index of this process has it from now on.
 void WriteTransaction::Publish(uint32_t page_count) {
   end_.page_count = page_count;
   NewFrames frames;
@@ -222,7 +221,7 @@ void WriteTransaction::Publish(uint32_t page_count) {
 }
 
 // It is not known whether the commit counts. The segment is ended, and its successor decides, exactly.
-Status WriteTransaction::Settle(const Status& failure) {
+Status WriteTransaction::Settle(const Status& failure, uint32_t page_count) {
   // A segment that is gone was sealed and merged by others.
   const Status refusal = failure.Is(StatusCode::kStale) ? TakenOver() : failure;
   if (commit_frame_.value == 0) return refusal;  // nothing can count without it
@@ -234,7 +233,8 @@ Status WriteTransaction::Settle(const Status& failure) {
   }
   if (counts.ok()) {
     if (!*counts) return refusal;
-    position_ = {segment_->number(), commit_frame_, 0};
+    acknowledged_ = {};  // what others have added since is still to be looked for
+    Publish(page_count);
     if (!may_be_lost_) return {};
     // After a failed sync a system may have dropped the data that it still shows.
     return {StatusCode::kUnknownOutcome, "the transaction is committed, but may not be durable: " + failure.message()};

@@ -46,7 +46,7 @@ class WriteTransaction {
   Status Allocate(File& writer, uint64_t end);
   Status Acknowledge();
   Status TakenOver() const;
-  Status Settle(const Status& failure);
+  Status Settle(const Status& failure, uint32_t page_count);
   void Publish(uint32_t page_count);
 
   const Environment& environment_;
