@@ -9,8 +9,11 @@
 
 namespace sqlite_efs::bench {
 
-// Does its work once. Runs of one number do the same, whatever the engine.
-using Operation = std::function<void()>;
+// Runs of one number do the same, whatever the engine.
+struct Operation {
+  std::function<void()> run;
+  std::function<void()> clean_up = {};  // after each run; not measured
+};
 
 struct Workload {
   std::string name;
