@@ -90,7 +90,7 @@ def processor() -> str:
 
 
 def file_system(folder: Path) -> str:
-    done = subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True)
+    done = subprocess.run(["findmnt", "-n", "-o", "FSTYPE", "-T", folder], capture_output=True, text=True)
     return done.stdout.strip() or "?"
 
 
