@@ -15,6 +15,8 @@ namespace {
 
 // Before the first figure an engine does what it does in so many rounds, so that caches are full and logs are merged.
 constexpr int kWarmRounds = 7;
+// Whole numbers below it are their own doubles.
+constexpr int64_t kExact = int64_t{1} << 52;
 
 // One engine at one workload, from its first round to its last.
 class Contestant {
@@ -24,9 +26,10 @@ class Contestant {
 
   void Run(benchmark::State& state, const Instructions& instructions, bool is_last) {
     if (!place_) Prepare();
+    int64_t sum = 0;
     uint64_t others = instructions.Count();
     while (state.KeepRunning()) {
-      operation_.run();
+      sum += operation_.run();
       if (!operation_.clean_up) continue;
       state.PauseTiming();
       others -= instructions.Count();
@@ -36,6 +39,7 @@ class Contestant {
     }
     const uint64_t counted = instructions.Count() - others;
     if (counted != 0) state.counters["instructions"] = static_cast<double>(counted) / workload_.times;
+    state.counters["sum"] = static_cast<double>(sum % kExact);
     if (is_last) {
       operation_ = {};
       place_.reset();

@@ -34,7 +34,7 @@ Workload OfOneStatement(const std::string& name, int times, const std::string& s
             auto statement = std::make_shared<Statement>(session->Prepare(sql));
             return {[session, statement, bind] {
               bind(*statement, *session);
-              statement->Run();
+              return statement->Run();
             }};
           }};
 }
@@ -47,9 +47,10 @@ struct Transaction {
   Transaction(const Place& place, const std::string& original) : session(place, original) {}
 
   // Ten statements between the two that make it one transaction.
-  void Run() {
+  int64_t Run() {
+    int64_t sum = 0;
     begin.Run();
-    for (int i = 0; i < 4; i++) select.Bind(session.Item()).Run();
+    for (int i = 0; i < 4; i++) sum += select.Bind(session.Item()).Run();
     for (int i = 0; i < 3; i++) {
       BindRow(insert, session);
       insert.Run();
@@ -57,6 +58,7 @@ struct Transaction {
     for (int i = 0; i < 2; i++) update.Bind(session.Item()).Run();
     remove.Bind(session.Item()).Run();
     commit.Run();
+    return sum;
   }
 
   Session session;
@@ -71,10 +73,11 @@ struct Transaction {
 struct Bulk {
   Bulk(const Place& place, const std::string& original) : session(place, original) {}
 
-  void Run() {
+  int64_t Run() {
     begin.Run();
     for (int i = 0; i < kBulkRows; i++) insert.Bind(session.Below(kBulkRows)).Bind(kWords).Run();
     commit.Run();
+    return kBulkRows;
   }
 
   Session session;
@@ -85,19 +88,19 @@ struct Bulk {
 
 Operation PrepareTransaction(const Place& place, const std::string& original) {
   auto transaction = std::make_shared<Transaction>(place, original);
-  return {[transaction] { transaction->Run(); }};
+  return {[transaction] { return transaction->Run(); }};
 }
 
 // The pages are used again: fresh memory would cost more than all else.
 Operation PrepareBulk(const Place& place, const std::string& original) {
   auto bulk = std::make_shared<Bulk>(place, original);
-  return {[bulk] { bulk->Run(); }, [bulk] { bulk->session.connection().Execute("DELETE FROM bulk"); }};
+  return {[bulk] { return bulk->Run(); }, [bulk] { bulk->session.connection().Execute("DELETE FROM bulk"); }};
 }
 
 Operation PrepareMix(const Place& place, const std::string&) {
   const auto run = [&place] {
     Connection connection = place.Open("mix");
-    Mix(connection);
+    return Mix(connection);
   };
   return {run, [&place] { place.Remove("mix"); }};
 }

@@ -11,7 +11,7 @@ namespace sqlite_efs::bench {
 
 // Runs of one number do the same, whatever the engine.
 struct Operation {
-  std::function<void()> run;
+  std::function<int64_t()> run;         // returns what it has read, summed up
   std::function<void()> clean_up = {};  // after each run; not measured
 };
 
@@ -25,8 +25,8 @@ struct Workload {
 
 const std::vector<Workload>& Workloads();
 
-// Much of SQL, one after the other, in a new database.
-void Mix(Connection& connection);
+// Much of SQL, one after the other, in a new database; a sum over what is there at the end.
+int64_t Mix(Connection& connection);
 
 }  // namespace sqlite_efs::bench
 
