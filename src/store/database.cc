@@ -62,8 +62,8 @@ Status Writer::WritePage(PageNumber page, Bytes content) {
   return transaction_->WritePage(page, content);
 }
 
-Result<bool> Writer::ReadPage(PageNumber page, MutableBytes out) const {
-  return transaction_ ? transaction_->ReadPage(page, out) : Result<bool>(false);
+Result<bool> Writer::ReadPage(PageNumber page, size_t offset, MutableBytes out) const {
+  return transaction_ ? transaction_->ReadPage(page, offset, out) : Result<bool>(false);
 }
 
 Status Writer::Commit(uint32_t page_count, Snapshot* snapshot) {

@@ -64,8 +64,8 @@ class Writer {
   Writer& operator=(const Writer&) = delete;
 
   Status WritePage(PageNumber page, Bytes content);
-  // Reads a page that was written by this transaction: false if it was not.
-  Result<bool> ReadPage(PageNumber page, MutableBytes out) const;
+  // Copies out.size() bytes from `offset` of a page that was written by this transaction: false if it was not.
+  Result<bool> ReadPage(PageNumber page, size_t offset, MutableBytes out) const;
   // See WriteTransaction::Commit(). On success `snapshot` receives the new state.
   Status Commit(uint32_t page_count, Snapshot* snapshot);
 
