@@ -14,7 +14,7 @@ MILLION = 1_000_000
 
 
 def pytest_sessionstart(session):
-    # A shell lets what it runs in the background ignore SIGINT, and the programs that tests interrupt would inherit that.
+    # A shell lets what it runs in the background ignore SIGINT, and programs that tests interrupt would inherit that.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if not LIBRARY.is_file():
