@@ -40,7 +40,7 @@ fuzz: build ## the fuzzers, each for FUZZ_SECONDS=60
 
 .PHONY: bench
 bench: build ## the benchmarks in bench/, each with its table
-	@scripts/setup test
+	@scripts/setup test bench
 	@for name in bench/*/; do scripts/bench "$$(basename "$$name")"; done
 
 .PHONY: test-django-full
