@@ -32,11 +32,11 @@ EXPORT {{
 class Knfsd:
     """The server of the Linux kernel, in a guest of its own, on an ext4 of its own."""
 
-    def __init__(self, guest: Guest) -> None:
+    def __init__(self, guest: Guest, disk_bytes: int) -> None:
         self.guest = guest
         assert guest.disk is not None
         with guest.disk.open("wb") as disk:
-            disk.truncate(DISK_bytes)
+            disk.truncate(disk_bytes)
         quick = "lazy_itable_init=1,lazy_journal_init=1"
         command = ["mkfs.ext4", "-q", "-F", "-E", quick, str(guest.disk)]
         subprocess.run(command, check=True, env={"PATH": PATH}, stdin=subprocess.DEVNULL)

@@ -1,0 +1,123 @@
+"""Machines with real NFS clients, databases on their server's export, and the engines that are compared on them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rig import MOUNT, Guest, Rig
+from rig._servers import Knfsd
+from support import LIBRARY, ROOT, dynamodb, environment
+
+NFS_TESTS = ROOT / "tests" / "nfs"
+# What a session does first; both are texts that are run in its one namespace.
+PRELUDE = [NFS_TESTS / "nfs_operations.py", Path(__file__).with_name("in_guest.py")]
+ENGINES = ("stock", "ours", "embedded")  # ours with the lease in DynamoDB, and with the one for a single machine
+LEASE_S = 60  # so that no renewal falls into what is measured
+CLIENT_MiB = 512
+DISK_bytes = 24 << 30  # of the server, thinly allocated
+
+
+class Engine:
+    """An engine in a process of its own on one machine, with one database."""
+
+    def __init__(self, guest: Guest, name: str, path: str, env: dict[str, str]) -> None:
+        self.name, self.path = name, path
+        self._session = guest.session(env)
+        for text in PRELUDE:
+            self.run(text.read_text())
+        self.run(f"path = {path!r}; import sys; sys.path.insert(0, {str(NFS_TESTS)!r})")
+
+    def run(self, code: str) -> Any:
+        return self._session.run(code)
+
+    def connect(self, **options: Any) -> None:
+        arguments = "".join(f", {name}={value!r}" for name, value in options.items())
+        plain = "sqlite3.connect(path, isolation_level=None, timeout=60)"
+        own = f"sqlite_efs.connect(path, isolation_level=None, lease_linger_ms=LINGER_ms, timeout=60{arguments})"
+        self.run(f"connection = {plain if self.name == 'stock' else own}")
+
+    def serve(self, path: str, **options: Any) -> None:
+        """Sets the Django site up, on another file."""
+        self.run("from nfs_site.driver import get, set_up")
+        self.run(f"set_up({'stock' if self.name == 'stock' else 'ours'!r}, {path!r}, **{options!r})")
+
+    def seconds(self, operation: str) -> float:
+        return self.run(f"timed(lambda: {operation})")
+
+    def calls(self, operation: str) -> Counter[str]:
+        """Its calls to the file server, by kind."""
+        counted = self._session.count(operation)
+        return Counter(counted.rpcs) + Counter(counted.later)
+
+    def end(self) -> None:
+        self._session.process.close_input()
+        self._session.process.wait()
+
+
+class Machines:
+    def __init__(self, rig: Rig, url: str, folder: Path) -> None:
+        self.rig, self.folder, self.url = rig, folder, url
+        self.clients = rig.clients
+        self._variables = dynamodb.own_table(url) | {"SQLITE_LOCK_EXPIRATION": str(LEASE_S)}
+        self.lease_url = rig.forward(url)
+
+    def lease(self, url: str = "") -> dict[str, str]:
+        """The environment of those whose lease is in DynamoDB Local, which is at `url`, as guests see it."""
+        return self._variables | {"AWS_ENDPOINT_URL_DYNAMODB": url or self.lease_url}
+
+    @property
+    def table(self) -> str:
+        return self._variables["SQLITE_LOCK_DYNAMODB_TABLE"]
+
+    def path(self, name: str, engine: str) -> str:
+        return f"{MOUNT}/{name}.{engine}"
+
+    def engine(self, guest: Guest, engine: str, name: str, lease_url: str = "") -> Engine:
+        """A process with an engine, for its database of that name."""
+        lease = self.lease(lease_url) if engine == "ours" else {}
+        return Engine(guest, engine, self.path(name, engine), guest.environment | lease)
+
+    def put(self, source: Path, name: str, engine: str) -> None:
+        """Copies a file of the folder that guests see to the export, on the server itself."""
+        target = f"{name}.{engine}"
+        if isinstance(self.rig.server, Knfsd):
+            self.rig.server.guest.run(["cp", str(source), f"/mnt/export/{target}"], env={"PATH": os.environ["PATH"]})
+        else:
+            shutil.copy(source, self.rig.server.folder / "export" / target)
+
+    def delay(self, milliseconds: float) -> None:
+        """From here on each packet of a client takes so long to the server: a round trip does."""
+        for client in self.clients:
+            client.delay(f"{milliseconds * 1000:.0f}us" if milliseconds else "")
+
+
+@contextmanager
+def machines(clients: int, server: str, url: str, folder: Path) -> Iterator[Machines]:
+    """Up for as long as the context lasts. `url`: DynamoDB Local's. `folder`: guests see it too."""
+    variables = environment(PYTHONDONTWRITEBYTECODE="1")
+    shares = [folder, LIBRARY.parent]
+    with Rig(
+        clients, server, shares=shares, environment=variables, client_MiB=CLIENT_MiB, disk_bytes=DISK_bytes
+    ) as rig:
+        yield Machines(rig, url, folder)
+
+
+def make_site(path: Path, entries: int) -> None:
+    """The Django site's database, made with stock SQLite on this machine."""
+    env = environment(PYTHONPATH=str(NFS_TESTS))
+    subprocess.run([sys.executable, "-m", "nfs_site.driver", path, str(entries)], check=True, env=env)
+
+
+def typical(counts: list[Counter[str]]) -> Counter[str]:
+    """The one with the median of all calls."""
+    middle = median(sum(one.values()) for one in counts)
+    return min(counts, key=lambda one: abs(sum(one.values()) - middle))
