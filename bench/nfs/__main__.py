@@ -16,7 +16,7 @@ from types import ModuleType
 from rig import SERVERS, missing
 from support import dynamodb
 
-from . import latency, pictures
+from . import fresh, latency, pictures, storm
 from .machines import machines
 from .report import Report, describe
 
@@ -28,7 +28,12 @@ class Part:
     rounds: int
 
 
-PARTS = {"latency": Part(latency, 2, 15)}
+PARTS = {
+    "latency": Part(latency, 2, 15),
+    "fresh": Part(fresh, 1, 7),
+    "storm": Part(storm, 2, 3),
+}
+LATENCY = "latency"  # which takes several delays itself
 
 
 def main() -> None:
@@ -38,6 +43,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help="some of: " + ", ".join(PARTS))
     parser.add_argument("--server", choices=SERVERS, default=SERVERS[0])
     parser.add_argument("--rounds", type=int, help="how often each is done")
+    parser.add_argument("--delay", type=float, default=2, help="ms added to a round trip, but for `latency` (2)")
     parser.add_argument("--picture", action="store_true", help="draw the pictures of docs/benchmarks/ too")
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):
@@ -51,7 +57,9 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 with machines(part.clients, options.server, url, Path(folder)) as found:
                     report = Report(name, describe(found.clients[0], options.server))
-                    part.module.run(found, report, options.rounds or part.rounds)
+                    part.module.run(
+                        found, report, options.rounds or part.rounds, *([] if name == LATENCY else [options.delay])
+                    )
             report.save()
     if options.picture:
         pictures.draw(chosen)

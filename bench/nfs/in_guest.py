@@ -4,6 +4,8 @@ import ctypes
 import mmap
 import os
 import socket
+import sqlite3
+import threading
 import time
 
 _AT_EMPTY_PATH, _AT_STATX_FORCE_SYNC, _STATX_BASIC_STATS = 0x1000, 0x2000, 0x7FF
@@ -57,3 +59,34 @@ class RoundTrips:
         length = int(head.lower().partition(b"content-length:")[2].split()[0])
         while len(body) < length:
             body += self._lease.recv(1 << 16)
+
+
+def query_times(count):
+    """Seconds of each of so many SELECTs."""
+    return [timed(lambda: query(1 + i % ROWS)) for i in range(count)]  # noqa: F821, B023 - of nfs_operations
+
+
+class Busy(threading.Thread):
+    """Does one thing without a pause, or with one, on a connection of its own, until it is ended."""
+
+    def __init__(self, connect, statement, pause_s=0):
+        super().__init__(daemon=True)
+        self._connect, self._statement, self._pause_s = connect, statement, pause_s
+        self._over = threading.Event()
+        self.done = self.refused = 0
+        self.start()
+
+    def run(self):
+        connection = self._connect()
+        while not self._over.wait(self._pause_s):
+            try:
+                connection.execute(self._statement).fetchall()
+                self.done += 1
+            except sqlite3.OperationalError:
+                self.refused += 1
+        connection.close()
+
+    def end(self):
+        self._over.set()
+        self.join()
+        return self.done, self.refused

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
+import nfs_operations
 from rig import MOUNT, Guest, Rig
 from rig._servers import Knfsd
 from support import LIBRARY, ROOT, dynamodb, environment
@@ -21,9 +23,15 @@ NFS_TESTS = ROOT / "tests" / "nfs"
 # What a session does first; both are texts that are run in its one namespace.
 PRELUDE = [NFS_TESTS / "nfs_operations.py", Path(__file__).with_name("in_guest.py")]
 ENGINES = ("stock", "ours", "embedded")  # ours with the lease in DynamoDB, and with the one for a single machine
+TIMEOUT_S = 60
 LEASE_S = 60  # so that no renewal falls into what is measured
 CLIENT_MiB = 512
 DISK_bytes = 24 << 30  # of the server, thinly allocated
+
+
+class Measured(NamedTuple):
+    calls: Counter[str]  # to the file server, by kind
+    seconds: float
 
 
 class Engine:
@@ -39,11 +47,16 @@ class Engine:
     def run(self, code: str) -> Any:
         return self._session.run(code)
 
-    def connect(self, **options: Any) -> None:
+    def connecting(self, **options: Any) -> str:
+        """An expression whose value is a new connection; the options are those of our engine."""
+        if self.name == "stock":
+            return f"sqlite3.connect(path, isolation_level=None, timeout={TIMEOUT_S})"
         arguments = "".join(f", {name}={value!r}" for name, value in options.items())
-        plain = "sqlite3.connect(path, isolation_level=None, timeout=60)"
-        own = f"sqlite_efs.connect(path, isolation_level=None, lease_linger_ms=LINGER_ms, timeout=60{arguments})"
-        self.run(f"connection = {plain if self.name == 'stock' else own}")
+        kept = f"lease_linger_ms=LINGER_ms, timeout={TIMEOUT_S}"
+        return f"sqlite_efs.connect(path, isolation_level=None, {kept}{arguments})"
+
+    def connect(self, **options: Any) -> None:
+        self.run(f"connection = {self.connecting(**options)}")
 
     def serve(self, path: str, **options: Any) -> None:
         """Sets the Django site up, on another file."""
@@ -55,8 +68,11 @@ class Engine:
 
     def calls(self, operation: str) -> Counter[str]:
         """Its calls to the file server, by kind."""
+        return self.measure(operation).calls
+
+    def measure(self, operation: str) -> Measured:
         counted = self._session.count(operation)
-        return Counter(counted.rpcs) + Counter(counted.later)
+        return Measured(Counter(counted.rpcs) + Counter(counted.later), counted.seconds)
 
     def end(self) -> None:
         self._session.process.close_input()
@@ -115,6 +131,18 @@ def make_site(path: Path, entries: int) -> None:
     """The Django site's database, made with stock SQLite on this machine."""
     env = environment(PYTHONPATH=str(NFS_TESTS))
     subprocess.run([sys.executable, "-m", "nfs_site.driver", path, str(entries)], check=True, env=env)
+
+
+def make_operations(path: Path, rows: int = 0) -> None:
+    """The database of nfs_operations, made with stock SQLite on this machine; so many more rows, of a page each."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA synchronous = OFF")
+        nfs_operations.make(connection)
+        more = "WITH RECURSIVE n (i) AS (SELECT ? UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
+        more += " INSERT INTO item SELECT i, replace(hex(zeroblob(?)), '00', 'x') FROM n"
+        first = nfs_operations.ROWS
+        if rows:
+            connection.execute(more, (first, first + rows - 1, nfs_operations.ROW_bytes))
 
 
 def typical(counts: list[Counter[str]]) -> Counter[str]:
