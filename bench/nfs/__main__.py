@@ -12,11 +12,12 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from rig import SERVERS, missing
 from support import dynamodb
 
-from . import fresh, latency, pictures, storm
+from . import fresh, growth, latency, pictures, storm
 from .machines import machines
 from .report import Report, describe
 
@@ -32,8 +33,14 @@ PARTS = {
     "latency": Part(latency, 2, 15),
     "fresh": Part(fresh, 1, 7),
     "storm": Part(storm, 2, 3),
+    "growth": Part(growth, 4, 7),
 }
-LATENCY = "latency"  # which takes several delays itself
+
+
+def arguments_of(name: str, options: argparse.Namespace) -> dict[str, Any]:
+    if name == "latency":  # takes several delays by itself
+        return {}
+    return {"delay": options.delay} | ({"large": options.large} if name == "growth" else {})
 
 
 def main() -> None:
@@ -44,6 +51,7 @@ def main() -> None:
     parser.add_argument("--server", choices=SERVERS, default=SERVERS[0])
     parser.add_argument("--rounds", type=int, help="how often each is done")
     parser.add_argument("--delay", type=float, default=2, help="ms added to a round trip, but for `latency` (2)")
+    parser.add_argument("--large", action="store_true", help="growth: a database of 4 GiB, too")
     parser.add_argument("--picture", action="store_true", help="draw the pictures of docs/benchmarks/ too")
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):
@@ -57,9 +65,8 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 with machines(part.clients, options.server, url, Path(folder)) as found:
                     report = Report(name, describe(found.clients[0], options.server))
-                    part.module.run(
-                        found, report, options.rounds or part.rounds, *([] if name == LATENCY else [options.delay])
-                    )
+                    more = arguments_of(name, options)
+                    part.module.run(found, report, options.rounds or part.rounds, **more)
             report.save()
     if options.picture:
         pictures.draw(chosen)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
-from .machines import Machines, Measured, make_operations, make_site, typical
+from support import dynamodb, environment, run_python
+
+from .machines import NFS_TESTS, PRELUDE, Engine, Machines, make_operations, make_site, typical
 from .report import Report, milliseconds
 
 ENTRIES = 95_000  # of a database of 50 MiB
 SHARE_GOAL = 0.25  # of stock's calls
+NAMES = "[os.stat(path + end) for end in ('', '-wal') if os.path.exists(path + end)]"
 
 
 @dataclass(frozen=True)
@@ -23,66 +28,106 @@ class Case:
 
 
 CASES = (
-    Case("first SELECT, 1 MiB", "operations", "query()", 0),
+    Case("first SELECT, 1 MiB", "operations", "query()"),
     Case("admin, all 100 rows of a table; 50 MiB", "site", "get('/admin/nfs_site/author/')", SHARE_GOAL, True),
     Case("admin, 100 of 95,000 rows; 50 MiB", "site", "get('/admin/nfs_site/entry/')", SHARE_GOAL, True),
 )
 
 
+@dataclass(frozen=True)
+class Run:
+    """Of one fresh process."""
+
+    calls: Counter[str]
+    seconds: float
+    processor_s: float
+
+
 def run(machines: Machines, report: Report, rounds: int, delay: float) -> None:
-    site = machines.folder / "site.sqlite3"
-    make_site(site, ENTRIES)
-    operations = machines.folder / "operations.sqlite3"
-    make_operations(operations)
-    for engine in ("stock", "ours"):
-        machines.put(site, "site", engine)
-        machines.put(operations, "operations", engine)
-    columns = ("calls: stock", "ours", "share", "goal", "stock, ms", "ours, ms", "faster", "processor: stock", "ours")
+    sources = {name: machines.folder / f"{name}.sqlite3" for name in ("operations", "site")}
+    make_operations(sources["operations"])
+    make_site(sources["site"], ENTRIES)
+    for name, source in sources.items():
+        for engine in ("stock", "ours"):
+            machines.put(source, name, engine)
     for case in CASES:  # attaches, too
         for engine in ("stock", "ours"):
             _measure(machines, case, engine)
     machines.delay(delay)
-    report.table(f"The first thing in a fresh process, {delay:g} ms added to a round trip, p50", *columns)
+    columns = ("calls: stock", "ours", "share", "goal", "waits, ms: stock", "ours", "takes, ms: stock", "ours")
+    title = f"The first thing in a fresh process, {delay:g} ms added to a round trip, p50; of what it takes it waits"
+    report.table(f"{title} while its processor has nothing to do", *columns, "no NFS, ms: stock", "ours")
     report.figures |= {"delay_ms": delay, "cases": {}}
     for case in CASES:
-        found: dict[str, list[tuple[Measured, float]]] = {"stock": [], "ours": []}
+        found: dict[str, list[Run]] = {"stock": [], "ours": []}
         for number in range(rounds):
             for engine in sorted(found, reverse=bool(number % 2)):
                 found[engine].append(_measure(machines, case, engine))
-        _tell(report, case, found)
+        _tell(report, case, found, _on_this_machine(machines, case, sources[case.database], rounds))
 
 
-def _measure(machines: Machines, case: Case, name: str) -> tuple[Measured, float]:
-    """In a new process, on a machine that has the names: calls, seconds, and seconds of the processor."""
-    engine = machines.engine(machines.clients[0], name, case.database)
-    engine.run("[os.stat(path + end) for end in ('', '-wal') if os.path.exists(path + end)]")
-    code = case.code
+def _begin(case: Case, engine: Engine) -> str:
+    """Makes the process ready, with all code loaded; what is to be measured."""
+    engine.run(NAMES)  # as another process of the machine has done
     if case.is_request:
         engine.serve(engine.path)
-    else:
-        code = f"(globals().update(connection={engine.connecting()}), {code})"
+        engine.run("sqlite_efs.load()")
+        return case.code
+    engine.run("sqlite_efs.load()")
+    return f"(globals().update(connection={engine.connecting()}), {case.code})"
+
+
+def _measure(machines: Machines, case: Case, name: str) -> Run:
+    engine = machines.engine(machines.clients[0], name, case.database)
+    code = _begin(case, engine)
     engine.run("begun = time.process_time()")
     measured = engine.measure(code)
     processor = engine.run("time.process_time() - begun")
     engine.end()
-    return measured, processor
+    return Run(measured.calls, measured.seconds, processor)
 
 
-def _tell(report: Report, case: Case, found: dict[str, list[tuple[Measured, float]]]) -> None:
-    calls: dict[str, Counter[str]] = {
-        engine: typical([measured.calls for measured, _ in runs]) for engine, runs in found.items()
-    }
-    seconds = {engine: median(measured.seconds for measured, _ in runs) for engine, runs in found.items()}
-    processor = {engine: median(spent for _, spent in runs) for engine, runs in found.items()}
+class _Here:
+    """Gathers what an Engine would do, as a script for this machine."""
+
+    connecting, serve = Engine.connecting, Engine.serve
+
+    def __init__(self, name: str, path: str) -> None:
+        self.name, self.path = name, path
+        self.steps = [text.read_text() for text in PRELUDE]
+        self.steps.append(f"path = {path!r}; import sys; sys.path.insert(0, {str(NFS_TESTS)!r})")
+
+    def run(self, code: str) -> None:
+        self.steps.append(code)
+
+
+def _on_this_machine(machines: Machines, case: Case, source: Path, rounds: int) -> dict[str, float]:
+    """Seconds of the same on a local file system, without a second kernel: what is no round trip."""
+    found = {}
+    for name in ("stock", "ours"):
+        path = machines.folder / f"local-{case.database}.{name}"
+        if not path.exists():
+            shutil.copy(source, path)
+        here = _Here(name, str(path))
+        code = _begin(case, here)
+        script = "\n".join([*here.steps, f"print(timed(lambda: {code}))"])
+        env = environment() | (machines.lease(machines.url) if name == "ours" else {}) | dynamodb.CREDENTIALS
+        found[name] = median([float(run_python(script, env=env)) for _ in range(rounds + 1)][1:])
+    return found
+
+
+def _tell(report: Report, case: Case, found: dict[str, list[Run]], local: dict[str, float]) -> None:
+    calls = {engine: typical([run.calls for run in runs]) for engine, runs in found.items()}
+    seconds = {engine: median(run.seconds for run in runs) for engine, runs in found.items()}
+    waits = {engine: median(run.seconds - run.processor_s for run in runs) for engine, runs in found.items()}
     stock, ours = (calls[engine].total() for engine in ("stock", "ours"))
     report.row(
         case.name,
         f"{stock}",
         f"{ours}",
-        f"{ours / stock:.2f}",
+        f"{ours / stock:.3f}",
         report.goal(f"{case.name}: share of stock's calls", ours / stock, case.goal) if case.goal else "",
-        *(milliseconds(seconds[engine]) for engine in ("stock", "ours")),
-        f"{seconds['stock'] / seconds['ours']:.1f} x",
-        *(milliseconds(processor[engine]) for engine in ("stock", "ours")),
+        *(milliseconds(one[engine]) for one in (waits, seconds, local) for engine in ("stock", "ours")),
     )
-    report.figures["cases"][case.name] = {"calls": calls, "p50_s": seconds, "processor_s": processor}
+    figures = {"calls": calls, "p50_s": seconds, "waits_s": waits, "local_s": local}
+    report.figures["cases"][case.name] = figures

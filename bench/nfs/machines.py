@@ -133,16 +133,17 @@ def make_site(path: Path, entries: int) -> None:
     subprocess.run([sys.executable, "-m", "nfs_site.driver", path, str(entries)], check=True, env=env)
 
 
-def make_operations(path: Path, rows: int = 0) -> None:
-    """The database of nfs_operations, made with stock SQLite on this machine; so many more rows, of a page each."""
+def make_operations(path: Path, rows: int = 0) -> int:
+    """The database of nfs_operations, made with stock SQLite on this machine, with so many rows, of a page each, at
+    least; their number."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = OFF")
         nfs_operations.make(connection)
         more = "WITH RECURSIVE n (i) AS (SELECT ? UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
         more += " INSERT INTO item SELECT i, replace(hex(zeroblob(?)), '00', 'x') FROM n"
-        first = nfs_operations.ROWS
-        if rows:
-            connection.execute(more, (first, first + rows - 1, nfs_operations.ROW_bytes))
+        if rows > nfs_operations.ROWS:
+            connection.execute(more, (nfs_operations.ROWS, rows - 1, nfs_operations.ROW_bytes))
+    return max(rows, nfs_operations.ROWS)
 
 
 def typical(counts: list[Counter[str]]) -> Counter[str]:
