@@ -31,8 +31,8 @@ class Part:
 
 PARTS = {
     "latency": Part(latency, 2, 15),
-    "fresh": Part(fresh, 1, 7),
-    "storm": Part(storm, 2, 3),
+    "fresh": Part(fresh, 1, 5),
+    "storm": Part(storm, 2, 8),
     "growth": Part(growth, 4, 7),
 }
 

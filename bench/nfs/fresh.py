@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from support import dynamodb, environment, run_python
-
-from .machines import NFS_TESTS, PRELUDE, Engine, Machines, make_operations, make_site, typical
+from .machines import Engine, Here, Machines, make_operations, make_site, typical
 from .report import Report, milliseconds
 
 ENTRIES = 95_000  # of a database of 50 MiB
@@ -66,7 +64,7 @@ def run(machines: Machines, report: Report, rounds: int, delay: float) -> None:
         _tell(report, case, found, _on_this_machine(machines, case, sources[case.database], rounds))
 
 
-def _begin(case: Case, engine: Engine) -> str:
+def _begin(case: Case, engine: Engine | Here) -> str:
     """Makes the process ready, with all code loaded; what is to be measured."""
     engine.run(NAMES)  # as another process of the machine has done
     if case.is_request:
@@ -87,20 +85,6 @@ def _measure(machines: Machines, case: Case, name: str) -> Run:
     return Run(measured.calls, measured.seconds, processor)
 
 
-class _Here:
-    """Gathers what an Engine would do, as a script for this machine."""
-
-    connecting, serve = Engine.connecting, Engine.serve
-
-    def __init__(self, name: str, path: str) -> None:
-        self.name, self.path = name, path
-        self.steps = [text.read_text() for text in PRELUDE]
-        self.steps.append(f"path = {path!r}; import sys; sys.path.insert(0, {str(NFS_TESTS)!r})")
-
-    def run(self, code: str) -> None:
-        self.steps.append(code)
-
-
 def _on_this_machine(machines: Machines, case: Case, source: Path, rounds: int) -> dict[str, float]:
     """Seconds of the same on a local file system, without a second kernel: what is no round trip."""
     found = {}
@@ -108,11 +92,11 @@ def _on_this_machine(machines: Machines, case: Case, source: Path, rounds: int) 
         path = machines.folder / f"local-{case.database}.{name}"
         if not path.exists():
             shutil.copy(source, path)
-        here = _Here(name, str(path))
-        code = _begin(case, here)
-        script = "\n".join([*here.steps, f"print(timed(lambda: {code}))"])
-        env = environment() | (machines.lease(machines.url) if name == "ours" else {}) | dynamodb.CREDENTIALS
-        found[name] = median([float(run_python(script, env=env)) for _ in range(rounds + 1)][1:])
+        seconds = []
+        for _ in range(rounds + 1):
+            here = Here(name, path)
+            seconds.append(here.seconds(_begin(case, here)))
+        found[name] = median(seconds[1:])  # the first one attaches
     return found
 
 

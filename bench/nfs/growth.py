@@ -159,13 +159,13 @@ def _segments(machines: Machines, rounds: int, delay: float) -> dict[str, Found]
     rows = _put(machines, "segments", 0, ("ours",))
     subject = Subject(machines, "segments", rows, ("ours",), wal_autocheckpoint=0)
     ours = subject.engines["ours"]
-    found, there = {}, 1
+    found, there = {}, SEGMENTS[0]
     for count in SEGMENTS:
         for _ in range(count - there):
             # A record that is gone promises nothing of the last segment: whoever writes next seals it.
             _delete_leases(machines)
             ours.run(f"insert(), {RELEASE}")
-        there = ours.run("sqlite_efs.status(connection)['segment']['number']")
+        there = ours.run("(lambda one: one['number'] - one['first'] + 1)(sqlite_efs.status(connection)['segment'])")
         found[f"{there}"] = subject.measure(rounds, delay)
     subject.end()
     return found

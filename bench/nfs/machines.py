@@ -17,12 +17,13 @@ from typing import Any, NamedTuple
 import nfs_operations
 from rig import MOUNT, Guest, Rig
 from rig._servers import Knfsd
-from support import LIBRARY, ROOT, dynamodb, environment
+from support import LIBRARY, ROOT, dynamodb, environment, run_python
 
 NFS_TESTS = ROOT / "tests" / "nfs"
 # What a session does first; both are texts that are run in its one namespace.
 PRELUDE = [NFS_TESTS / "nfs_operations.py", Path(__file__).with_name("in_guest.py")]
-ENGINES = ("stock", "ours", "embedded")  # ours with the lease in DynamoDB, and with the one for a single machine
+# Ours with its lease in DynamoDB; the same with freshness per request; with the lease for a single machine.
+ENGINES = ("stock", "ours", "request", "embedded")
 TIMEOUT_S = 60
 LEASE_S = 60  # so that no renewal falls into what is measured
 CLIENT_MiB = 512
@@ -79,6 +80,27 @@ class Engine:
         self._session.process.wait()
 
 
+class Here:
+    """The same in a fresh process of this machine itself, on a local file; the lease is the embedded one."""
+
+    connecting, serve = Engine.connecting, Engine.serve
+
+    def __init__(self, name: str, path: Path) -> None:
+        self.name, self.path = name, str(path)
+        self._steps = [text.read_text() for text in PRELUDE]
+        self.run(f"path = {self.path!r}; import sys; sys.path.insert(0, {str(NFS_TESTS)!r})")
+
+    def run(self, code: str) -> None:
+        """Does it later, before what is measured."""
+        self._steps.append(code)
+
+    def seconds(self, operation: str, times: int = 1) -> float:
+        """The median of so many times, after one more if there are several."""
+        repeated = f"sorted(timed(lambda: {operation}) for _ in range({times}))[{times} // 2]"
+        warmed = [f"timed(lambda: {operation})"] if times > 1 else []
+        return float(run_python("\n".join([*self._steps, *warmed, f"print({repeated})"]), env=environment()))
+
+
 class Machines:
     def __init__(self, rig: Rig, url: str, folder: Path) -> None:
         self.rig, self.folder, self.url = rig, folder, url
@@ -99,7 +121,7 @@ class Machines:
 
     def engine(self, guest: Guest, engine: str, name: str, lease_url: str = "") -> Engine:
         """A process with an engine, for its database of that name."""
-        lease = self.lease(lease_url) if engine == "ours" else {}
+        lease = self.lease(lease_url) if engine in ("ours", "request") else {}
         return Engine(guest, engine, self.path(name, engine), guest.environment | lease)
 
     def put(self, source: Path, name: str, engine: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from .machines import Engine, Machines, make_operations
 from .report import Report, milliseconds
 
-READS = {"stock": 100, "ours": 400}  # of one turn
+READS = {"stock": 50, "ours": 300}  # of one turn
 COMMIT = "UPDATE item SET text = substr(text, 2) || '.' WHERE id = 7"
 P99_GOAL = 2.0  # times that of a quiet time
 
