@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from .machines import Engine, Here, Machines, make_operations, make_site, typical
+from .machines import Engine, Here, Machines, local_folder, make_operations, make_site, typical
 from .report import Report, milliseconds
 
 ENTRIES = 95_000  # of a database of 50 MiB
@@ -61,7 +61,7 @@ def run(machines: Machines, report: Report, rounds: int, delay: float) -> None:
         for number in range(rounds):
             for engine in sorted(found, reverse=bool(number % 2)):
                 found[engine].append(_measure(machines, case, engine))
-        _tell(report, case, found, _on_this_machine(machines, case, sources[case.database], rounds))
+        _tell(report, case, found, _on_this_machine(case, sources[case.database], rounds))
 
 
 def _begin(case: Case, engine: Engine | Here) -> str:
@@ -85,18 +85,17 @@ def _measure(machines: Machines, case: Case, name: str) -> Run:
     return Run(measured.calls, measured.seconds, processor)
 
 
-def _on_this_machine(machines: Machines, case: Case, source: Path, rounds: int) -> dict[str, float]:
+def _on_this_machine(case: Case, source: Path, rounds: int) -> dict[str, float]:
     """Seconds of the same on a local file system, without a second kernel: what is no round trip."""
     found = {}
-    for name in ("stock", "ours"):
-        path = machines.folder / f"local-{case.database}.{name}"
-        if not path.exists():
-            shutil.copy(source, path)
-        seconds = []
-        for _ in range(rounds + 1):
-            here = Here(name, path)
-            seconds.append(here.seconds(_begin(case, here)))
-        found[name] = median(seconds[1:])  # the first one attaches
+    with local_folder() as folder:
+        for name in ("stock", "ours"):
+            path = shutil.copy(source, folder / name)
+            seconds = []
+            for _ in range(rounds + 1):
+                here = Here(name, path)
+                seconds.append(here.seconds(_begin(case, here)))
+            found[name] = median(seconds[1:])  # the first one attaches
     return found
 
 

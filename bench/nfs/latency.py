@@ -13,7 +13,7 @@ from rig import MOUNT
 from support import dynamodb
 
 from .lease_request import put_item
-from .machines import ENGINES, Engine, Here, Machines, make_site, typical
+from .machines import ENGINES, Engine, Here, Machines, local_folder, make_site, typical
 from .report import Report, milliseconds
 
 DELAYS_ms = (0.5, 2, 5)
@@ -64,7 +64,7 @@ class Times:
 
 def run(machines: Machines, report: Report, rounds: int) -> None:
     site = _make(machines)
-    report.figures["local_s"] = local = _on_this_machine(machines, site)
+    report.figures["local_s"] = local = _on_this_machine(site)
     counts = _count(machines)
     sides = _open(machines)
     sides["stock"][0].run(f"raw = RoundTrips({MOUNT + '/raw'!r}, {put_item(machines.lease_url, machines.table)!r})")
@@ -76,17 +76,17 @@ def run(machines: Machines, report: Report, rounds: int) -> None:
         _tell(report, delay, found, local)
 
 
-def _on_this_machine(machines: Machines, site: Path) -> dict[str, dict[str, float]]:
+def _on_this_machine(site: Path) -> dict[str, dict[str, float]]:
     """Seconds of the requests on a local file system, without a second kernel: what they take besides round trips."""
     found: dict[str, dict[str, float]] = {operation.name: {} for operation in OPERATIONS if operation.is_request}
-    for name in ("stock", "ours"):
-        path = machines.folder / f"local.{name}"
-        shutil.copy(site, path)
-        for operation in OPERATIONS:
-            if operation.is_request:
-                here = Here(name, path)
-                here.serve(str(path))
-                found[operation.name][name] = here.seconds(operation.code, LOCAL_TIMES)
+    with local_folder() as folder:
+        for name in ("stock", "ours"):
+            path = shutil.copy(site, folder / name)
+            for operation in OPERATIONS:
+                if operation.is_request:
+                    here = Here(name, path)
+                    here.serve(here.path)
+                    found[operation.name][name] = here.seconds(operation.code, LOCAL_TIMES)
     return found
 
 
