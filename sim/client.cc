@@ -349,14 +349,15 @@ int Client::Body(const Task& task, Random& random, Written* written) {
 }
 
 Client::Circumstances Client::Present() const {
-  return {Scheduler::Get().now(), process_->disturbed, counts_.detaches};
+  return {Scheduler::Get().now(), process_->disturbed, process_->world->server.Resolve("/db-wal")};
 }
 
 // "It is not known whether the transaction counts" needs a reason: files that could not be reached, a process that
-// stood still, or a log that was removed meanwhile.
+// stood still, or a log that is gone.
 void Client::Excuse(const Circumstances& begun) {
   const bool troubled = process_->world->troubled_until >= begun.time || process_->disturbed != begun.disturbed;
-  if (troubled || counts_.detaches != begun.detaches || process_->dead()) return;
+  const bool is_gone = process_->world->server.Resolve("/db-wal") != begun.log;
+  if (troubled || is_gone || process_->dead()) return;
   checker_.Fail("not truthful: client " + std::to_string(number_) + " is told that nothing is known: " + LastError());
 }
 

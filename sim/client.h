@@ -69,7 +69,7 @@ class Client {
   struct Circumstances {
     Time time = 0;
     Time disturbed = 0;
-    uint64_t detaches = 0;
+    Ino log = 0;  // its directory
   };
 
   bool NeedsMore() const;

@@ -55,7 +55,19 @@ def measure(workload: str, folder: Path, rounds: int) -> dict:
     done = subprocess.run(command, env=environment(), capture_output=True, text=True)
     if done.returncode:
         sys.exit(done.stderr)
-    return json.loads(done.stdout)
+    report = json.loads(done.stdout)
+    check_sums(report)
+    return report
+
+
+def check_sums(report: dict) -> None:
+    """In each round all engines have read the same."""
+    sums: dict[str, set[float]] = {}
+    for one in report["benchmarks"]:
+        _, _, number, *_ = one["name"].split("/")
+        sums.setdefault(number, set()).add(one["sum"])
+    if not sums or any(len(found) > 1 for found in sums.values()):
+        sys.exit("engine: the engines have not read the same")
 
 
 def figures_of(report: dict, engine: str) -> dict[str, list[float]]:
@@ -90,8 +102,8 @@ def processor() -> str:
 
 
 def file_system(folder: Path) -> str:
-    done = subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True)
-    return done.stdout.strip() or "?"
+    done = subprocess.run(["findmnt", "-n", "-o", "FSTYPE", "-T", folder], capture_output=True, text=True)
+    return (done.stdout.split() or ["?"])[-1]  # of mounts one over the other, the one that is seen
 
 
 def print_row(what: str, *cells: str) -> None:

@@ -21,10 +21,9 @@ Instructions::~Instructions() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-std::optional<uint64_t> Instructions::Count() const {
+uint64_t Instructions::Count() const {
   uint64_t count = 0;
-  if (fd_ < 0 || ::read(fd_, &count, sizeof count) != sizeof count) return std::nullopt;
-  return count;
+  return fd_ >= 0 && ::read(fd_, &count, sizeof count) == sizeof count ? count : 0;
 }
 
 }  // namespace sqlite_efs::bench

@@ -2,7 +2,6 @@
 #define SQLITE_EFS_BENCH_ENGINE_INSTRUCTIONS_H_
 
 #include <cstdint>
-#include <optional>
 
 namespace sqlite_efs::bench {
 
@@ -15,7 +14,8 @@ class Instructions {
   Instructions(const Instructions&) = delete;
   Instructions& operator=(const Instructions&) = delete;
 
-  std::optional<uint64_t> Count() const;
+  // 0: not counted.
+  uint64_t Count() const;
 
  private:
   int fd_;

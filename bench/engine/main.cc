@@ -15,6 +15,8 @@ namespace {
 
 // Before the first figure an engine does what it does in so many rounds, so that caches are full and logs are merged.
 constexpr int kWarmRounds = 7;
+// Whole numbers below it are their own doubles.
+constexpr int64_t kExact = int64_t{1} << 52;
 
 // One engine at one workload, from its first round to its last.
 class Contestant {
@@ -23,13 +25,21 @@ class Contestant {
       : workload_(workload), engine_(engine), parent_(std::move(parent)) {}
 
   void Run(benchmark::State& state, const Instructions& instructions, bool is_last) {
-    if (!operation_) Prepare();
-    const std::optional<uint64_t> before = instructions.Count();
-    while (state.KeepRunning()) operation_();
-    const std::optional<uint64_t> after = instructions.Count();
-    if (before && after) {
-      state.counters["instructions"] = static_cast<double>(*after - *before) / workload_.times;
+    if (!place_) Prepare();
+    int64_t sum = 0;
+    uint64_t others = instructions.Count();
+    while (state.KeepRunning()) {
+      sum += operation_.run();
+      if (!operation_.clean_up) continue;
+      state.PauseTiming();
+      others -= instructions.Count();
+      operation_.clean_up();
+      others += instructions.Count();
+      state.ResumeTiming();
     }
+    const uint64_t counted = instructions.Count() - others;
+    if (counted != 0) state.counters["instructions"] = static_cast<double>(counted) / workload_.times;
+    state.counters["sum"] = static_cast<double>(sum % kExact);
     if (is_last) {
       operation_ = {};
       place_.reset();
@@ -40,7 +50,10 @@ class Contestant {
   void Prepare() {
     place_ = std::make_unique<Place>(parent_, engine_);
     operation_ = workload_.prepare(*place_, parent_ + "/original");
-    for (int i = 0; i < kWarmRounds * workload_.times; i++) operation_();
+    for (int i = 0; i < kWarmRounds * workload_.times; i++) {
+      operation_.run();
+      if (operation_.clean_up) operation_.clean_up();
+    }
   }
 
   const Workload& workload_;

@@ -46,7 +46,7 @@ void Place::Remove(const std::string& name) const {
 
 void MakeOriginal(const std::string& path) {
   Connection connection("file:" + path + "?vfs=unix");
-  // The last factor has no common divisor with the number of categories: neighbours lie far apart.
+  // 37 has no common divisor with the number of categories: the rows of one lie far apart.
   connection.Execute(
       "BEGIN;"
       "CREATE TABLE item(id INTEGER PRIMARY KEY, category INTEGER NOT NULL, amount INTEGER NOT NULL, words TEXT);"

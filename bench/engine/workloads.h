@@ -9,8 +9,11 @@
 
 namespace sqlite_efs::bench {
 
-// Does its work once. Runs of one number do the same, whatever the engine.
-using Operation = std::function<void()>;
+// Runs of one number do the same, whatever the engine.
+struct Operation {
+  std::function<int64_t()> run;         // returns what it has read, summed up
+  std::function<void()> clean_up = {};  // after each run; not measured
+};
 
 struct Workload {
   std::string name;
@@ -22,8 +25,8 @@ struct Workload {
 
 const std::vector<Workload>& Workloads();
 
-// Much of SQL, one after the other, in a new database.
-void Mix(Connection& connection);
+// Much of SQL, one after the other, in a new database; a sum over what is there at the end.
+int64_t Mix(Connection& connection);
 
 }  // namespace sqlite_efs::bench
 

@@ -49,7 +49,10 @@ Status EmbeddedLeaseStore::Write(const LeaseRecord& record) {
   if (text.size() >= kRecordSize_bytes) return Status::Invalid("the lease record for " + path_ + " is too long");
   text.resize(kRecordSize_bytes - 1, ' ');
   text.push_back('\n');
-  return file_->WriteAt(0, std::as_bytes(std::span(text)));
+  EFS_RETURN_IF_ERROR(file_->WriteAt(0, std::as_bytes(std::span(text))));
+  seen_text_ = std::move(text);
+  seen_ = record;
+  return {};
 }
 
 Result<AcquireReply> EmbeddedLeaseStore::TryAcquire(const LeaseRecord& wanted, const Takeover&, Duration) {

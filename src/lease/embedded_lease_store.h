@@ -53,7 +53,7 @@ class EmbeddedLeaseStore final : public LeaseStore {
   std::string present_path_;
   std::unique_ptr<File> file_;
   uint64_t ticket_ = 0;  // the place in the queue, locked; 0: none
-  // The latest record that was read: a waiter, who polls, parses it once.
+  // The latest record that was read or written: who polls parses it once, and a lone writer never.
   std::string seen_text_;
   std::optional<LeaseRecord> seen_;
 };

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 namespace sqlite_efs {
 namespace {
 
@@ -32,6 +34,17 @@ TEST(LeaseRecordTest, Is_one_line) {
   record.holder = "two\nlines";
   EXPECT_EQ(FormatLeaseRecord(record).find('\n'), std::string::npos);
   EXPECT_EQ(ParseLeaseRecord(FormatLeaseRecord(record))->holder, "two\nlines");
+}
+
+TEST(LeaseRecordTest, Is_written_as_a_library_for_JSON_does) {
+  LeaseRecord record = Sample();
+  record.released = CleanRelease{1, UINT64_MAX, 3, "a \"store\"\\ in \x7f M\u00fcnchen"};
+  for (const char* holder : {"plain", "", "quoted \" and \\ and \t", "not ASCII: \u00e9"}) {
+    record.holder = holder;
+    const std::string text = FormatLeaseRecord(record);
+    EXPECT_EQ(nlohmann::json::parse(text).dump(), text);
+    EXPECT_EQ(ParseLeaseRecord(text), record);
+  }
 }
 
 TEST(LeaseRecordTest, May_be_padded) {

@@ -62,8 +62,8 @@ Status Writer::WritePage(PageNumber page, Bytes content) {
   return transaction_->WritePage(page, content);
 }
 
-Result<bool> Writer::ReadPage(PageNumber page, MutableBytes out) const {
-  return transaction_ ? transaction_->ReadPage(page, out) : Result<bool>(false);
+Result<bool> Writer::ReadPage(PageNumber page, size_t offset, MutableBytes out) const {
+  return transaction_ ? transaction_->ReadPage(page, offset, out) : Result<bool>(false);
 }
 
 Status Writer::Commit(uint32_t page_count, Snapshot* snapshot) {
@@ -101,6 +101,11 @@ Database::Owner Database::NewOwner() {
 std::shared_ptr<LiveDatabase> Database::live() const {
   const std::lock_guard lock(mutex_);
   return live_;
+}
+
+bool Database::has_lost_log() const {
+  const std::lock_guard lock(mutex_);
+  return was_live_ && !live_;
 }
 
 // The open parts of the database; null if there is none yet.
@@ -415,6 +420,8 @@ Result<std::shared_ptr<Database>> DatabaseRegistry::Open(const std::string& path
     const Result<FileAttributes> same = environment_.files.Stat(open->path());
     if (same.ok() && same->device == file.device && same->inode == file.inode) {
       EFS_RETURN_IF_ERROR(CheckSameLease(*open, options));
+      // Told now, whoever opens it can finish a detach that was broken off.
+      if (open->has_lost_log()) EFS_RETURN_IF_ERROR(open->TakeSnapshot(timeout).status());
       return open;
     }
   }

@@ -64,8 +64,8 @@ class Writer {
   Writer& operator=(const Writer&) = delete;
 
   Status WritePage(PageNumber page, Bytes content);
-  // Reads a page that was written by this transaction: false if it was not.
-  Result<bool> ReadPage(PageNumber page, MutableBytes out) const;
+  // Copies out.size() bytes from `offset` of a page that was written by this transaction: false if it was not.
+  Result<bool> ReadPage(PageNumber page, size_t offset, MutableBytes out) const;
   // See WriteTransaction::Commit(). On success `snapshot` receives the new state.
   Status Commit(uint32_t page_count, Snapshot* snapshot);
 
@@ -137,6 +137,8 @@ class Database {
 
   // What is open at present; null while there is no database. For reports.
   std::shared_ptr<LiveDatabase> live() const;
+  // Whether there was one, and it was found to be gone.
+  bool has_lost_log() const;
 
   std::atomic<uint64_t> commits{0};
   std::atomic<uint64_t> frames_written{0};
@@ -191,7 +193,7 @@ class DatabaseRegistry {
   explicit DatabaseRegistry(const Environment& environment) : environment_(environment) {}
 
   // The Database of the file, which must exist; opened with `options` if it is not open yet. kInvalid if it is open
-  // with a lease in another place.
+  // with a lease in another place; kStale if it was detached, by somebody who has not come to the end of it.
   Result<std::shared_ptr<Database>> Open(const std::string& path, const StoreOptions& options,
                                          Duration timeout = Database::kDefaultTimeout);
 

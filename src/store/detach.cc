@@ -37,10 +37,12 @@ Result<bool> IsInRollbackMode(File& base) {
 }
 
 // Moves files from the log directory to another one. What marks the end of the log goes last: without it nobody would
-// know what the rest is.
+// know what the rest is. Before it what became of each segment, for those who have a commit in doubt.
 Status MoveNames(FileSystem& pinned, const Layout& from, const Layout& to, std::vector<std::string> names,
                  const std::string& last) {
-  if (std::erase(names, last) != 0) names.push_back(last);
+  for (const std::string& late : {FileNameOf(from.counted()), last}) {
+    if (std::erase(names, late) != 0) names.push_back(late);
+  }
   for (const std::string& name : names) {
     const Status moved = pinned.Rename(from.directory() + "/" + name, to.directory() + "/" + name);
     if (!moved.ok() && !moved.Is(StatusCode::kNotFound)) return moved;

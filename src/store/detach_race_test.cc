@@ -125,6 +125,30 @@ TEST_P(DetachRaceOnNfsTest, Who_finds_that_another_host_has_finished_a_detach_ha
 
 INSTANTIATE_TEST_SUITE_P(Errors, DetachRaceOnNfsTest, ::testing::Values(ENOENT, ESTALE));
 
+// A commit whose outcome is in doubt: the log has ended, and whoever removes it dies just before its last name.
+TEST_F(DetachRaceTest, What_is_left_of_a_log_tells_whether_a_commit_counts) {
+  MakeLive();
+  const std::shared_ptr<Database> database = OpenPlain();
+  const std::shared_ptr<LiveDatabase> live = database->live();
+  const std::shared_ptr<Segment> last = live->log().live();
+  const FrameNumber frames = live->log().EndOf(*last).frames;
+  bool is_dead = false;
+  files_.Before([&](const Call& call) {
+    is_dead = is_dead || (call.op == Op::kRename && FileNameOf(call.path) == FileNameOf(layout_.counted()));
+    return is_dead ? Status::IoError("(it is dead)") : Status();
+  });
+  (void)DetachDatabase(scripted_, path_, kTimeout, {});
+  ASSERT_TRUE(is_dead);
+  ASSERT_EQ(LogNames().size(), 2U);
+  for (const bool counts : {true, false}) {
+    const Result<bool> decided = live->log().Decide(*last, {frames.value + (counts ? 0 : 1)});
+    ASSERT_TRUE(decided.ok()) << decided.status().message();
+    EXPECT_EQ(*decided, counts);
+  }
+  ASSERT_TRUE(FinishDetach(plain_, layout_, SystemClock().Now() + kNoTime).ok());
+  EXPECT_FALSE(live->log().Decide(*last, frames).ok()) << "nothing is left";
+}
+
 // A sealer that was stopped makes its temporary file when the rest of the directory is gone, and neither it nor the
 // detach gets any further.
 TEST_F(DetachRaceTest, A_late_name_in_a_directory_whose_removal_was_broken_off_stops_nobody) {

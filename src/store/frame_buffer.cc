@@ -10,7 +10,7 @@ MutableBytes FrameBuffer::Place(PageNumber page) {
   const auto [found, added] = places_.try_emplace(page.value, pages_.size());
   if (added) {
     pages_.push_back(page);
-    bytes_.resize(bytes_.size() + frame_size());
+    if (bytes_.size() < size_bytes()) bytes_.resize(std::max(size_bytes(), 2 * bytes_.size()));
   }
   return MutableBytes(bytes_).subspan(found->second * frame_size() + kFrameHeaderSize, page_size_);
 }
@@ -31,8 +31,8 @@ void FrameBuffer::Move(size_t from, size_t to) {
 }
 
 void FrameBuffer::Shrink(size_t count) {
+  if (count == pages_.size()) return;
   pages_.resize(count);
-  bytes_.resize(count * frame_size());
   places_.clear();
   for (size_t i = 0; i < count; i++) places_[pages_[i].value] = i;
 }
@@ -54,9 +54,13 @@ FrameHeaderBytes FrameBuffer::HideFirst() {
 }
 
 void FrameBuffer::Clear() {
-  bytes_.clear();
   pages_.clear();
   places_.clear();
+}
+
+void FrameBuffer::Shed(size_t bytes) {
+  Clear();
+  if (bytes_.size() > bytes) std::vector<std::byte>().swap(bytes_);
 }
 
 }  // namespace sqlite_efs

@@ -19,7 +19,7 @@ class FrameBuffer {
   explicit FrameBuffer(uint32_t page_size) : page_size_(page_size) {}
 
   size_t count() const { return pages_.size(); }
-  size_t size_bytes() const { return bytes_.size(); }
+  size_t size_bytes() const { return pages_.size() * frame_size(); }
 
   // The place of a page's content, made if there is none. Valid until the next call.
   MutableBytes Place(PageNumber page);
@@ -44,13 +44,16 @@ class FrameBuffer {
   FrameHeaderBytes HideFirst();
 
   // The frames, as Encode() left them.
-  Bytes bytes() const { return bytes_; }
+  Bytes bytes() const { return Bytes(bytes_).first(size_bytes()); }
 
   // The pages in the order of their frames.
   const std::vector<PageNumber>& pages() const { return pages_; }
   Bytes PageAt(size_t index) const;
 
+  // Keeps the memory for the next pages.
   void Clear();
+  // The same, unless that is more than `bytes`.
+  void Shed(size_t bytes);
 
  private:
   void Move(size_t from, size_t to);
@@ -58,7 +61,7 @@ class FrameBuffer {
   size_t frame_size() const { return kFrameHeaderSize + page_size_; }
 
   const uint32_t page_size_;
-  std::vector<std::byte> bytes_;
+  std::vector<std::byte> bytes_;  // of the frames, and room for more
   std::vector<PageNumber> pages_;
   std::unordered_map<uint32_t, size_t> places_;  // page to index in pages_
 };

@@ -46,6 +46,23 @@ TEST(FrameBufferTest, Dropping_keeps_the_others_in_order) {
   EXPECT_EQ(buffer.count(), 0U);
 }
 
+TEST(FrameBufferTest, Its_memory_serves_again_and_holds_no_old_page) {
+  FrameBuffer buffer(kPageSize);
+  for (uint32_t page = 1; page <= 6; page++) Put(buffer, page, 'a');
+  const std::byte* const memory = buffer.bytes().data();
+  const size_t used_bytes = buffer.size_bytes();
+  for (const bool kept : {true, false}) {
+    buffer.Shed(kept ? 2 * used_bytes : used_bytes / 2);
+    EXPECT_EQ(buffer.size_bytes(), 0U);
+    EXPECT_TRUE(buffer.bytes().empty());
+    EXPECT_TRUE(buffer.Find({1}).empty());
+    EXPECT_EQ(buffer.bytes().data() == memory, kept);
+    Put(buffer, 4, 'b');
+    EXPECT_EQ(buffer.bytes().size(), kFrameHeaderSize + kPageSize);
+    EXPECT_EQ(FillOf(buffer.Find({4})), 'b');
+  }
+}
+
 TEST(FrameBufferTest, Encodes_a_chain_whose_last_frame_commits) {
   for (const uint32_t page_count : {0U, 9U}) {
     FrameBuffer buffer(kPageSize);

@@ -68,5 +68,23 @@ TEST_F(LateWriteTest, Nobody_joins_by_a_record_from_before_a_tenure_that_failed)
   ExpectCounter(2);
 }
 
+// The reply to the commit's write is lost. The files say that it counts; then they cannot be reached for a moment.
+TEST_F(LateWriteTest, A_commit_that_was_in_doubt_and_counts_is_seen_by_its_own_transaction) {
+  first_.files.After([&](const Call& call) {
+    return Is(call, Op::kWrite, segment_) ? Status::FromErrno(EIO, "(scripted)", call.path) : Status();
+  });
+  int openings = 0;
+  first_.files.Before([&](const Call& call) {
+    const bool follows = Is(call, Op::kOpen, "/0000000002") && ++openings > 1;
+    return follows ? Status::FromErrno(EIO, "(scripted)", call.path) : Status();
+  });
+  const Result<uint32_t> counter = first_.CommitAndRead();
+  ASSERT_TRUE(counter.ok()) << counter.status().message();
+  EXPECT_GT(openings, 1);
+  EXPECT_EQ(*counter, 2U);
+  first_.files.Clear();
+  ExpectCounter(2);
+}
+
 }  // namespace
 }  // namespace sqlite_efs

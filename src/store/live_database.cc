@@ -23,6 +23,7 @@ Result<std::shared_ptr<LiveDatabase>> LiveDatabase::Open(const Environment& envi
   EFS_ASSIGN_OR_RETURN(live->base_, BaseFile::OpenAndRead(environment.files, layout.base()));
   live->cache_ = std::make_unique<PageCache>(options.cache_bytes, live->page_size());
   live->read_ahead_ = std::make_unique<ReadAhead>(live->page_size());
+  live->frame_buffer_ = std::make_unique<FrameBuffer>(live->page_size());
   const Status opened = live->OpenLog(listing);
   // A number that was merged and removed since the listing may have been given again, by a seal that came too late.
   // Then the log may seem damaged, too. And the first listing may have been an old one.

@@ -9,6 +9,7 @@
 #include "lease/lease.h"
 #include "store/base_file.h"
 #include "store/environment.h"
+#include "store/frame_buffer.h"
 #include "store/log.h"
 #include "store/merger.h"
 #include "store/page_cache.h"
@@ -68,6 +69,8 @@ class LiveDatabase {
   // For how long the tenure may be kept although nobody writes at present; zero: it is to be ended.
   Duration Linger() const { return tenure_.segment && tenure_.clean ? lease_->Linger() : Duration::zero(); }
   const Tenure& tenure() const { return tenure_; }
+  // Empty between transactions.
+  FrameBuffer& frame_buffer() { return *frame_buffer_; }
   void TenureBroken();
   bool holds_lease() const { return lease_->held(); }
   // Whether there is a tenure to end; its lease may be lost. Any thread.
@@ -102,6 +105,7 @@ class LiveDatabase {
   std::unique_ptr<Merger> merger_;
   std::unique_ptr<Lease> lease_;
   Tenure tenure_;
+  std::unique_ptr<FrameBuffer> frame_buffer_;
 };
 
 }  // namespace sqlite_efs

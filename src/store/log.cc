@@ -391,16 +391,19 @@ Result<bool> Log::Decide(Segment& segment, FrameNumber last) {
 
 // How many frames of a segment that is not live count: its successor says it, or, once it was merged, a record.
 Result<FrameNumber> Log::CountedOf(const Segment& segment) const {
-  EFS_ASSIGN_OR_RETURN(const LogListing listing, ListLog(files_, layout_));
+  const Result<LogListing> listing = ListLog(files_, layout_);
+  if (!listing.ok() && !listing.status().Is(StatusCode::kStale)) return listing.status();
   const SegmentNumber next = {segment.number().value + 1};
-  if (listing.Has(next)) {
+  if (listing.ok() && listing->Has(next)) {
     const Result<std::shared_ptr<Segment>> successor = Segment::Open(files_, layout_, next, page_size_);
     if (!successor.ok() && !successor.status().Is(StatusCode::kNotFound)) return successor.status();
     // Its number may have been merged since, and given again by a seal that came too late.
     EFS_ASSIGN_OR_RETURN(const LogListing again, ListLog(files_, layout_));
     if (successor.ok() && again.merged < next) return (*successor)->header().counted_of_previous;
   }
-  return ReadCounted(files_, layout_, segment);
+  const Result<FrameNumber> counted = ReadCounted(files_, layout_, segment);
+  // Of a log that has ended the record is there until the rest of it has been removed.
+  return counted.ok() || listing.ok() ? counted : listing.status();
 }
 
 SegmentEnd Log::EndOf(const Segment& segment) const {

@@ -61,19 +61,25 @@ void PageCache::PutLocked(const Key& key, SegmentNumber since, Bytes page) {
   assert(page.size() == page_size_);
   const auto present = entries_.find(key);
   if (present != entries_.end()) {
-    present->second->since = std::min(present->second->since, since);
+    if (since < present->second->since) {
+      // What a later snapshot has put here, unread, may have been in the middle of a merge.
+      present->second->since = since;
+      std::memcpy(present->second->page.get(), page.data(), page.size());
+    }
     return;
   }
   if (entries_.size() >= max_pages_) {  // the entry that makes room gives its memory
     recent_.splice(recent_.begin(), recent_, std::prev(recent_.end()));
-    entries_.erase(recent_.front().key);
+    auto node = entries_.extract(recent_.front().key);
+    node.key() = key;
+    entries_.insert(std::move(node));
   } else {
     recent_.push_front({key, {}, std::make_unique_for_overwrite<std::byte[]>(page_size_)});
+    entries_[key] = recent_.begin();
   }
   recent_.front().key = key;
   recent_.front().since = since;
   std::memcpy(recent_.front().page.get(), page.data(), page.size());
-  entries_[key] = recent_.begin();
 }
 
 size_t PageCache::room_pages() const {

@@ -25,7 +25,8 @@ class PageCache {
 
   // The same for a page of the base, for a snapshot that ends in segment `at`.
   bool GetBase(PageNumber page, SegmentNumber at, size_t offset, MutableBytes out);
-  // `epoch` is what base_epoch() said before the page was read: it is not taken if pages were dropped since.
+  // `epoch` is what base_epoch() said before the page was read: it is not taken if pages were dropped since. Of two
+  // contents the one that the earlier snapshot has read stays: it is right for both.
   void PutBase(PageNumber page, SegmentNumber at, uint64_t epoch, Bytes content);
   uint64_t base_epoch() const;
   // Drops pages of the base, before a newer version of them is looked for there.

@@ -68,9 +68,23 @@ TEST(PageCacheTest, A_page_of_the_base_serves_equal_and_later_snapshots_only) {
   EXPECT_FALSE(cache.GetBase({7}, {4}, 0, out));
   EXPECT_TRUE(cache.GetBase({7}, {5}, 0, out));
   EXPECT_TRUE(cache.GetBase({7}, {6}, 0, out));
-  cache.PutBase({7}, {4}, cache.base_epoch(), Page(1));  // an older snapshot has read the same
-  EXPECT_TRUE(cache.GetBase({7}, {4}, 0, out));
   EXPECT_FALSE(cache.GetFrame({7}, {5}, 0, out));
+}
+
+// What a later snapshot has read beside the page that it wanted may be on its way into the base: it finds its own in
+// the log, an earlier one does not.
+TEST(PageCacheTest, What_an_earlier_snapshot_has_read_of_the_base_takes_the_place_of_what_a_later_one_has) {
+  for (const bool earlier_comes_first : {false, true}) {
+    PageCache cache(10 * kPageSize, kPageSize);
+    std::array<std::byte, 1> out;
+    if (earlier_comes_first) cache.PutBase({7}, {4}, cache.base_epoch(), Page(4));
+    cache.PutBase({7}, {5}, cache.base_epoch(), Page(5));
+    if (!earlier_comes_first) cache.PutBase({7}, {4}, cache.base_epoch(), Page(4));
+    for (const uint64_t at : {4U, 5U}) {
+      ASSERT_TRUE(cache.GetBase({7}, {at}, 0, out));
+      EXPECT_EQ(out[0], std::byte{4}) << "segment " << at;
+    }
+  }
 }
 
 TEST(PageCacheTest, A_page_of_the_base_that_was_dropped_while_it_was_read_is_not_taken) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstring>
 #include <unordered_set>
 
 #include "store/base_file.h"
@@ -73,14 +74,35 @@ Status PageCopy::CopyRun(size_t max_pages) {
   size_t count = 1;
   while (count < longest && pages_[done_ + count].page.value == first.value + count) count++;
   buffer_.resize(count * page_size());
-  for (size_t i = 0; i < count; i++) {
-    const Source& source = pages_[done_ + i];
-    EFS_RETURN_IF_ERROR(
-        source.segment->ReadPage(source.frame, MutableBytes(buffer_).subspan(i * page_size(), page_size())));
+  for (size_t i = 0; i < count;) {
+    EFS_ASSIGN_OR_RETURN(const size_t read, ReadNeighbours(done_ + i, MutableBytes(buffer_).subspan(i * page_size())));
+    i += read;
   }
   EFS_RETURN_IF_ERROR(Wrote(base_.WriteAt(uint64_t{first.value - 1} * page_size(), buffer_)));
   done_ += count;
   return {};
+}
+
+// Reads pages from the one at `index` on, as many as fit and lie side by side in a segment too: a large transaction
+// leaves long runs. Returns how many.
+Result<size_t> PageCopy::ReadNeighbours(size_t index, MutableBytes out) {
+  const Source* const from = &pages_[index];
+  const Segment& segment = *from->segment;
+  size_t count = 1;
+  while (count * page_size() < out.size() && from[count].segment == &segment &&
+         from[count].frame.value == from->frame.value + count) {
+    count++;
+  }
+  if (count == 1) {
+    EFS_RETURN_IF_ERROR(segment.ReadPage(from->frame, out.first(page_size())));
+    return count;
+  }
+  frames_.resize(count * segment.frame_size());
+  EFS_RETURN_IF_ERROR(segment.ReadFrames(from->frame, frames_));
+  for (size_t i = 0; i < count; i++) {
+    std::memcpy(&out[i * page_size()], &frames_[i * segment.frame_size() + kFrameHeaderSize], page_size());
+  }
+  return count;
 }
 
 // Notes what became of a change of the base.

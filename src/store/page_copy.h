@@ -50,6 +50,7 @@ class PageCopy {
   PageCopy(std::vector<SealedSegment> segments, File& base);
   void CollectPages();
   Status CopyRun(size_t max_pages);
+  Result<size_t> ReadNeighbours(size_t index, MutableBytes out);
   Status CopyFirstPage();
   Status Finish();
   Status Wrote(Status status);
@@ -65,7 +66,8 @@ class PageCopy {
   size_t done_ = 0;
   bool write_failed_ = false;
   bool synced_ = true;
-  std::vector<std::byte> buffer_;
+  std::vector<std::byte> buffer_;  // of pages, for one write
+  std::vector<std::byte> frames_;  // of one read
 };
 
 }  // namespace sqlite_efs

@@ -174,6 +174,23 @@ TEST_F(PageCopyTest, Writes_pages_side_by_side_at_once_and_leaves_the_others_alo
   EXPECT_EQ(BaseLetters(), "acd4fg78j");
 }
 
+TEST_F(PageCopyTest, Reads_pages_that_lie_side_by_side_in_the_segment_too_at_once) {
+  SegmentWriter writer = Write(1);
+  for (const uint32_t page : {2, 3, 4, 6, 5, 7, 8}) writer.Add(page, static_cast<char>('a' + page));
+  writer.Add(1, 'a', 8);
+  Seal(1);
+  MakeBase("12345678");
+  const std::unique_ptr<PageCopy> copy = Begin(1);
+  int reads = 0;
+  files_.Before([&](const Call& call) -> Status {
+    reads += Is(call, Op::kRead, "0000000001") ? 1 : 0;
+    return {};
+  });
+  ASSERT_TRUE(*copy->CopyPiece(kAllPages));
+  EXPECT_EQ(reads, 5) << "2 to 4, 5, 6, 7 to 8, and page 1";
+  EXPECT_EQ(BaseLetters(), "acdefghi");
+}
+
 TEST_F(PageCopyTest, Of_page_1_alone_is_one_write) {
   Write(1).Commit(1, 'a', 1);
   Seal(1);

@@ -14,6 +14,8 @@ constexpr uint64_t kLargestStep_bytes = uint64_t{64} << 20;
 // How long a commit whose write failed waits for the files to say whether it counts.
 constexpr Duration kSettleTimeout = std::chrono::seconds(10);
 constexpr Duration kSettlePoll = std::chrono::milliseconds(50);
+// Of the buffer's memory, which the next transaction would have to ask for again.
+constexpr size_t kKeptBuffer_bytes = size_t{2} << 20;
 
 }  // namespace
 
@@ -23,12 +25,13 @@ WriteTransaction::WriteTransaction(const Environment& environment, LiveDatabase&
       segment_(live.tenure().segment),
       position_(from),
       end_(live.log().EndOf(*segment_)),
-      buffer_(live.page_size()),
+      buffer_(live.frame_buffer()),
       start_checksum_(end_.checksum),
       first_(end_.frames),
       allocated_bytes_(live.log().live_size()) {}
 
 WriteTransaction::~WriteTransaction() {
+  buffer_.Shed(kKeptBuffer_bytes);
   // What was written ahead and is not wanted any more must not be on its way when others may write to the segment: an
   // NFS client holds it back for half a minute.
   if (unsynced_ && broken_.ok() && !Sync().ok()) live_.TenureBroken();
@@ -45,15 +48,17 @@ Status WriteTransaction::WritePage(PageNumber page, Bytes content) {
   return {};
 }
 
-Result<bool> WriteTransaction::ReadPage(PageNumber page, MutableBytes out) const {
+Result<bool> WriteTransaction::ReadPage(PageNumber page, size_t offset, MutableBytes out) const {
   const Bytes buffered = buffer_.Find(page);
   if (!buffered.empty()) {
-    std::memcpy(out.data(), buffered.data(), out.size());
+    std::memcpy(out.data(), buffered.data() + offset, out.size());
     return true;
   }
   const FrameNumber spilled = spilled_.Find(page, {UINT32_MAX});
   if (spilled.value == 0) return false;
-  EFS_RETURN_IF_ERROR(segment_->ReadPage({first_.value + spilled.value}, out));
+  std::vector<std::byte> content(live_.page_size());
+  EFS_RETURN_IF_ERROR(segment_->ReadPage({first_.value + spilled.value}, content));
+  std::memcpy(out.data(), content.data() + offset, out.size());
   return true;
 }
 
@@ -151,11 +156,11 @@ Status WriteTransaction::Append(uint32_t commit_page_count) {
   buffer_.Encode(segment_->header(), commit_page_count, &end_.checksum);
   const bool hidden = commit_page_count == 0 && end_.frames == first_;
   if (hidden) first_header_ = buffer_.HideFirst();
-  EFS_RETURN_IF_ERROR(WriteAt(offset, buffer_.bytes()));
+  // Before the write: one that fails may have been carried out.
   frames_written_ += buffer_.count();
   end_.frames.value += static_cast<uint32_t>(buffer_.count());
   for (const PageNumber page : buffer_.pages()) spilled_.Append(page);
-  return {};
+  return WriteAt(offset, buffer_.bytes());
 }
 
 // Looks, after the frames are durable, whether the segment is still live: then whoever seals it will find them.
@@ -178,7 +183,7 @@ Status WriteTransaction::WriteCommit(uint32_t page_count) {
   // The commit frame comes last. It is page 1's, which is part of every commit.
   if (buffer_.Find({1}).empty()) {
     std::vector<std::byte> page(live_.page_size());
-    EFS_ASSIGN_OR_RETURN(const bool spilled, ReadPage({1}, page));
+    EFS_ASSIGN_OR_RETURN(const bool spilled, ReadPage({1}, 0, page));
     assert(spilled);
     std::memcpy(buffer_.Place({1}).data(), page.data(), page.size());
   }
@@ -200,14 +205,13 @@ Status WriteTransaction::Commit(uint32_t page_count) {
     Publish(page_count);
   } else {
     live_.TenureBroken();
-    status = Settle(status);
+    status = Settle(status, page_count);
   }
   broken_ = status.ok() ? Status(StatusCode::kInvalid, "the transaction is over") : status;
-  position_.page_count = page_count;
   return status;
 }
 
-// The commit is durable and counts.
+// The commit counts: the index of this process has it from now on.
 void WriteTransaction::Publish(uint32_t page_count) {
   end_.page_count = page_count;
   NewFrames frames;
@@ -222,7 +226,7 @@ void WriteTransaction::Publish(uint32_t page_count) {
 }
 
 // It is not known whether the commit counts. The segment is ended, and its successor decides, exactly.
-Status WriteTransaction::Settle(const Status& failure) {
+Status WriteTransaction::Settle(const Status& failure, uint32_t page_count) {
   // A segment that is gone was sealed and merged by others.
   const Status refusal = failure.Is(StatusCode::kStale) ? TakenOver() : failure;
   if (commit_frame_.value == 0) return refusal;  // nothing can count without it
@@ -234,7 +238,8 @@ Status WriteTransaction::Settle(const Status& failure) {
   }
   if (counts.ok()) {
     if (!*counts) return refusal;
-    position_ = {segment_->number(), commit_frame_, 0};
+    acknowledged_ = {};  // what others have added since is still to be looked for
+    Publish(page_count);
     if (!may_be_lost_) return {};
     // After a failed sync a system may have dropped the data that it still shows.
     return {StatusCode::kUnknownOutcome, "the transaction is committed, but may not be durable: " + failure.message()};

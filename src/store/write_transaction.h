@@ -24,8 +24,8 @@ class WriteTransaction {
   // Takes a page's new content. Beyond a bound of memory, frames are written to the log ahead of the commit.
   Status WritePage(PageNumber page, Bytes content);
 
-  // Reads a page that the transaction has written: false if it has not.
-  Result<bool> ReadPage(PageNumber page, MutableBytes out) const;
+  // Copies out.size() bytes from `offset` of a page that the transaction has written: false if it has not.
+  Result<bool> ReadPage(PageNumber page, size_t offset, MutableBytes out) const;
 
   // Writes what is left, makes it durable, and looks whether it counts. On success the state is `position()`. On
   // failure nothing of the transaction is in the database, now or later, except after kUnknownOutcome. Once only.
@@ -46,7 +46,7 @@ class WriteTransaction {
   Status Allocate(File& writer, uint64_t end);
   Status Acknowledge();
   Status TakenOver() const;
-  Status Settle(const Status& failure);
+  Status Settle(const Status& failure, uint32_t page_count);
   void Publish(uint32_t page_count);
 
   const Environment& environment_;
@@ -54,7 +54,7 @@ class WriteTransaction {
   std::shared_ptr<Segment> segment_;
   LogPosition position_;
   SegmentEnd end_;  // of the frames written so far
-  FrameBuffer buffer_;
+  FrameBuffer& buffer_;
   FrameIndex spilled_;                            // frame i of it is frame first_.value + i of the segment
   const WalChecksum start_checksum_;              // of the chain before the transaction
   FrameNumber first_;                             // frames before the transaction

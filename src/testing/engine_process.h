@@ -33,14 +33,15 @@ class EngineProcess {
   Result<uint32_t> Counter() {
     EFS_RETURN_IF_ERROR(Open());
     EFS_ASSIGN_OR_RETURN(const Snapshot snapshot, database_->TakeSnapshot());
-    std::array<std::byte, 4> counter = {};
-    EFS_RETURN_IF_ERROR(snapshot.ReadPage({1}, kChangeCounterOffset, counter));
-    return ReadBigEndian32(counter.data());
+    return CounterIn(snapshot);
   }
-  Status Commit() {
+  Status Commit() { return CommitAndRead().status(); }
+  // Commits; the counter as the transaction itself sees it then.
+  Result<uint32_t> CommitAndRead() {
     EFS_ASSIGN_OR_RETURN(Transaction transaction, Begin());
     EFS_RETURN_IF_ERROR(transaction.writer->WritePage({1}, transaction.page_1));
-    return transaction.writer->Commit(transaction.from.page_count(), &transaction.from);
+    EFS_RETURN_IF_ERROR(transaction.writer->Commit(transaction.from.page_count(), &transaction.from));
+    return CounterIn(transaction.from);
   }
   // Writes a page to the log ahead of a commit that then is not made.
   Status WriteAheadAndRollBack() {
@@ -66,6 +67,11 @@ class EngineProcess {
     std::vector<std::byte> page_1;
     std::unique_ptr<Writer> writer;
   };
+  static Result<uint32_t> CounterIn(const Snapshot& snapshot) {
+    std::array<std::byte, 4> counter = {};
+    EFS_RETURN_IF_ERROR(snapshot.ReadPage({1}, kChangeCounterOffset, counter));
+    return ReadBigEndian32(counter.data());
+  }
   Result<Transaction> Begin() {
     EFS_RETURN_IF_ERROR(Open());
     Transaction transaction;

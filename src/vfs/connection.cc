@@ -99,9 +99,7 @@ void Connection::NoteCounter(uint64_t offset, Bytes read) {
 Status Connection::ReadPage(const Snapshot& view, PageNumber page, size_t offset, MutableBytes out) {
   bool written = false;
   if (write_state_ == WriteState::kWritten) {
-    std::vector<std::byte> content(page_size_);
-    EFS_ASSIGN_OR_RETURN(written, writer_->ReadPage(page, content));
-    if (written) std::memcpy(out.data(), content.data() + offset, out.size());
+    EFS_ASSIGN_OR_RETURN(written, writer_->ReadPage(page, offset, out));
   }
   if (!written && page.value <= view.page_count()) {
     EFS_RETURN_IF_ERROR(view.ReadPage(page, offset, out));

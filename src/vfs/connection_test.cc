@@ -100,6 +100,22 @@ TEST_F(ConnectionTest, Commit_follows_a_rolled_back_spill_in_the_same_segment) {
   ExpectEverywhere(kSummary, "21|1210|a|z");
 }
 
+TEST_F(ConnectionTest, A_part_of_a_written_page_is_read_as_it_is_in_the_whole_page) {
+  Spill();
+  sqlite3_file* const file = db_.file();
+  sqlite3_int64 size = 0;
+  ASSERT_EQ(file->pMethods->xFileSize(file, &size), SQLITE_OK);
+  const int page_size = std::stoi(db_.Query("PRAGMA page_size"));
+  for (sqlite3_int64 at = 0; at < size; at += page_size) {
+    std::vector<std::byte> page(static_cast<size_t>(page_size));
+    ASSERT_EQ(file->pMethods->xRead(file, page.data(), page_size, at), SQLITE_OK);
+    std::array<std::byte, 100> part;
+    const int offset = page_size - 2 * static_cast<int>(part.size());
+    ASSERT_EQ(file->pMethods->xRead(file, part.data(), static_cast<int>(part.size()), at + offset), SQLITE_OK);
+    ASSERT_TRUE(std::equal(part.begin(), part.end(), page.begin() + offset)) << "page " << at / page_size + 1;
+  }
+}
+
 TEST_F(ConnectionTest, Commit_of_a_spilled_transaction_is_whole) {
   Spill();
   ASSERT_EQ(db_.Exec("COMMIT"), SQLITE_OK) << db_.message();

@@ -12,15 +12,21 @@
 #include <nlohmann/json.hpp>
 
 #include "sqlite_efs.h"
+#include "store/detach.h"
 #include "testing/live_test.h"
 
 namespace sqlite_efs {
 namespace {
 
+using testing::Call;
+using testing::EnvironmentOn;
 using testing::Fill;
+using testing::Is;
 using testing::LiveTest;
+using testing::Op;
 using testing::Overwrite;
 using testing::ReadWholeFile;
+using testing::ScriptedFileSystem;
 using testing::SqliteDatabase;
 using testing::TempDirectory;
 using testing::Uri;
@@ -113,6 +119,26 @@ TEST_F(VfsTest, A_hot_journal_is_played_back_when_the_database_is_attached) {
   EXPECT_EQ(db.Query("SELECT a FROM t"), "1");
   EXPECT_EQ(db.Query("PRAGMA integrity_check"), "ok");
   EXPECT_TRUE(Live("db.sqlite3"));
+}
+
+// A connection that stays open does not keep others of its process from finishing a detach.
+TEST_F(VfsTest, A_detach_that_was_broken_off_is_finished_while_another_connection_is_open) {
+  ASSERT_NO_FATAL_FAILURE(MakeLive());
+  SqliteDatabase first = Open();
+  ASSERT_EQ(first.Query("SELECT a FROM t"), "1");
+  ScriptedFileSystem files(PosixFileSystem());
+  bool is_dead = false;
+  files.Before([&](const Call& call) {
+    is_dead = is_dead || Is(call, Op::kRename, "/id");
+    return is_dead ? Status::IoError("(it is dead)") : Status();
+  });
+  ASSERT_TRUE(DetachDatabase(EnvironmentOn(files), Path(), std::chrono::seconds(5), {}).ok());
+  ASSERT_TRUE(*IsDetached(PosixFileSystem(), Layout(Path())));
+  EXPECT_NE(first.Exec("SELECT a FROM t"), SQLITE_OK);
+  SqliteDatabase second = Open();
+  EXPECT_EQ(second.Query("SELECT a FROM t"), "1");
+  EXPECT_EQ(second.Exec("INSERT INTO t VALUES (2)"), SQLITE_OK) << second.message();
+  EXPECT_EQ(first.Query("SELECT sum(a) FROM t"), "3");
 }
 
 TEST_F(VfsTest, A_database_whose_detach_was_broken_off_between_the_two_versions_is_attached_again) {

@@ -29,6 +29,7 @@
  *   KEEP_PARTIAL         a segment that is gone and known only in part stays in the index
  *   CACHE_ANY_AGE        a page of the base in the engine's cache serves snapshots older than the one that read it
  *   CACHE_STALE          it enters the cache although the cache was dropped while it was being read
+ *   CACHE_KEEPS          of two contents the first one stays, whichever snapshot it is of, and serves both
  *   HEADER_EARLY         page 1 is written before the file has the length that it states             (TRUNCATING)
  *   CUT_EARLY            the file is cut before page 1 says so                                      (TRUNCATING) */
 #ifndef MERGERS
@@ -92,6 +93,19 @@ inline drop_caches() {
     dropped[1] = true
 #endif
   } }
+
+/* A page of the base enters the engine's cache. */
+inline enter(page_, value_, as_of_) {
+  if
+  :: !in_engine[page_] || as_of_ < tag[page_] ->
+#ifdef CACHE_KEEPS
+     if :: !in_engine[page_] -> engine[page_] = value_ :: else -> skip fi;
+#else
+     engine[page_] = value_;
+#endif
+     in_engine[page_] = true; tag[page_] = as_of_
+  :: else -> skip
+  fi }
 
 inline pick(s) {
   d_step {
@@ -222,7 +236,7 @@ inline list_directory(set) {
 }
 
 proctype Reader(byte me) {
-  byte known[SEGMENTS]; byte t, own, s, p, v, r, w, k, set, again; bool anew, refused, have, cached;
+  byte known[SEGMENTS]; byte t, own, s, p, v, r, w, k, set, again, beside; bool anew, refused, have, cached;
   anew = true;
   for (k : 1 .. READS) {
     refused = false;
@@ -286,7 +300,8 @@ restart:
 #ifdef LOOK_FIRST
              refused = merging[own] || gone[own];
 #endif
-             atomic { if :: in_kernel[p] -> v = kernel[p] :: else -> v = base[p]; kernel[p] = v; in_kernel[p] = true fi };
+             atomic { if :: in_kernel[p] -> v = kernel[p] :: else -> v = base[p]; kernel[p] = v; in_kernel[p] = true fi;
+               if :: in_kernel[1 - p] -> beside = kernel[1 - p] :: else -> beside = base[1 - p] fi };
 #if !defined(NO_LOOK) && !defined(LOOK_FIRST)
 #ifdef GONE_IS_FINE
              refused = merging[own] && !gone[own];
@@ -297,12 +312,13 @@ restart:
              d_step {
                if
 #ifdef CACHE_STALE
-               :: !refused -> engine[p] = v; in_engine[p] = true; tag[p] = own
+               :: !refused -> enter(p, v, own); enter(1 - p, beside, own)
 #else
-               :: !refused && !dropped[me] -> engine[p] = v; in_engine[p] = true; tag[p] = own
+               :: !refused && !dropped[me] -> enter(p, v, own); enter(1 - p, beside, own)
 #endif
                :: else -> skip
-               fi }
+               fi;
+               beside = 0 }
           fi
        fi;
        atomic {
@@ -330,6 +346,8 @@ init {
     has1[1] = true; has1[3] = true; has2[2] = true; has2[4] = true; has2[5] = true;
 #elif defined(SELDOM)
     has1[1] = true; has1[2] = true; has1[3] = true; has1[5] = true; has2[4] = true;
+#elif defined(BESIDE)
+    has2[1] = true; has2[2] = true; has2[3] = true; has2[5] = true; has1[4] = true;
 #else
     has1[1] = true; has1[3] = true; has1[4] = true; has1[5] = true; has2[2] = true; has2[4] = true; has2[5] = true;
 #endif
