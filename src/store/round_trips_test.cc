@@ -2,6 +2,7 @@
 // its sync, which are one together.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -41,14 +42,14 @@ class CallsTest : public StoreTest {
     std::vector<std::byte> page(kPageSize);
     EXPECT_TRUE(snapshot.ok() && snapshot->ReadPage({1}, 0, page).ok());
   }
-  void Write(Database& database) {
+  void Write(Database& database, uint32_t pages = 1) {
     Result<Snapshot> snapshot = database.TakeSnapshot();
     ASSERT_TRUE(snapshot.ok()) << snapshot.status().message();
     const Result<std::unique_ptr<Writer>> writer = database.BeginWrite(*snapshot, 1, std::chrono::seconds(5));
     ASSERT_TRUE(writer.ok()) << writer.status().message();
     const std::vector<std::byte> page = EmptyDatabasePage(kPageSize);
-    ASSERT_TRUE((*writer)->WritePage({1}, page).ok());
-    ASSERT_TRUE((*writer)->Commit(1, &*snapshot).ok());
+    for (uint32_t i = 1; i <= pages; i++) ASSERT_TRUE((*writer)->WritePage({i}, page).ok());
+    ASSERT_TRUE((*writer)->Commit(pages, &*snapshot).ok());
   }
   template <typename Operation>
   Calls Count(const Operation& operation) {
@@ -102,6 +103,17 @@ TEST_F(RoundTripsTest, A_commit_is_a_look_a_write_and_a_touch) {
   Read(*here_);
   EXPECT_EQ(Count([&] { Write(*here_); }), commit) << "the lease is taken, and nobody has written since";
   EXPECT_EQ(Count([&] { Write(*here_); }), commit) << "it is kept";
+}
+
+TEST_F(RoundTripsTest, A_segment_grows_in_few_steps) {
+  constexpr int kCommits = 100;
+  constexpr uint32_t kPages = 100;  // of each: more than 5 MiB in all
+  constexpr int kSteps = 6;
+  here_->autocheckpoint_frames = kCommits * kPages * 2;
+  const Calls calls = Count([&] {
+    for (int i = 0; i < kCommits; i++) Write(*here_, kPages);
+  });
+  EXPECT_LE(std::ranges::count(calls, Op::kTruncate), kSteps);
 }
 
 TEST_F(RoundTripsTest, After_a_tenure_one_reading_more_shows_whether_others_have_written_within_a_tick) {

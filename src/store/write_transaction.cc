@@ -65,7 +65,7 @@ Result<bool> WriteTransaction::ReadPage(PageNumber page, size_t offset, MutableB
 Status WriteTransaction::Allocate(File& writer, uint64_t end) {
   if (end <= allocated_bytes_) return {};
   const uint64_t step = std::clamp(end / 2, kSmallestStep_bytes, kLargestStep_bytes);
-  const uint64_t size = (end + step - 1) / step * step;
+  const uint64_t size = (end / step + 1) * step;  // and not just to `end`, which is twice the step
   EFS_RETURN_IF_ERROR(writer.Truncate(size));
   allocated_bytes_ = size;
   return {};
