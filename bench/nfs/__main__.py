@@ -57,7 +57,8 @@ def main() -> None:
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"no part {' '.join(unknown)}; the parts are: {', '.join(PARTS)}")
     if reason := missing(options.server):
-        sys.exit(f"nfs: {reason}")
+        print(f"nfs: left out: {reason}")
+        sys.exit(2 if options.parts else 0)
     chosen = options.parts or list(PARTS)
     with dynamodb.dynamodb_local() as url:
         for name in chosen:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -17,7 +16,6 @@ from typing import Any, NamedTuple
 
 import nfs_operations
 from rig import MOUNT, Guest, Rig
-from rig._servers import Knfsd
 from support import LIBRARY, ROOT, dynamodb, environment, run_python
 
 NFS_TESTS = ROOT / "tests" / "nfs"
@@ -126,12 +124,8 @@ class Machines:
         return Engine(guest, engine, self.path(name, engine), guest.environment | lease)
 
     def put(self, source: Path, name: str, engine: str) -> None:
-        """Copies a file of the folder that guests see to the export, on the server itself."""
-        target = f"{name}.{engine}"
-        if isinstance(self.rig.server, Knfsd):
-            self.rig.server.guest.run(["cp", str(source), f"/mnt/export/{target}"], env={"PATH": os.environ["PATH"]})
-        else:
-            shutil.copy(source, self.rig.server.folder / "export" / target)
+        """Makes a file of the folder that guests see the engine's database of that name."""
+        self.rig.put(source, f"{name}.{engine}")
 
     def delay(self, milliseconds: float) -> None:
         """From here on each packet of a client takes so long to the server: a round trip does."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rig import MOUNT
 from support import environment
 
 HERE = Path(__file__).parent
@@ -31,14 +31,11 @@ def sites(tmp_path_factory):
 class Site:
     """The site in fresh processes of one guest, with either engine, each on a file of its own."""
 
-    def __init__(self, guest, shared, env, content: Path, tmp_path: Path) -> None:
-        self.guest, self.env = guest, env
+    def __init__(self, rig, shared, env, content: Path) -> None:
+        self.guest, self.env = rig.clients[0], env
         self.paths = {"ours": shared.path, "stock": shared.path + ".stock"}
-        passed_on = tmp_path / "site"  # guests see this test's folder
-        shutil.copy(content, passed_on)
         for path in self.paths.values():
-            guest.run(["cp", str(passed_on), path])
-        passed_on.unlink()
+            rig.put(content, path.removeprefix(f"{MOUNT}/"))
 
     def process(self, engine: str, **options: object):
         new = self.guest.session(self.env)
@@ -71,9 +68,9 @@ def calls(cost) -> int:
     ],
 )
 def test_a_request_keeps_to_its_round_trips(
-    guest, shared, sites, tmp_path, counted, lease, measured, name, path, budget, lease_budget, options
+    rig, shared, sites, counted, lease, measured, name, path, budget, lease_budget, options
 ):
-    site = Site(guest, shared, shared.env | lease, sites["small"], tmp_path)
+    site = Site(rig, shared, shared.env | lease, sites["small"])
     found = {}
     for engine in ("stock", "ours"):
         session = site.process(engine, **(options if engine == "ours" else {}))
@@ -92,12 +89,12 @@ def test_a_request_keeps_to_its_round_trips(
 
 
 @pytest.mark.parametrize(("model", "budget"), [("author", 17), ("entry", 416)])
-def test_the_admin_s_list_in_a_fresh_process(guest, shared, sites, tmp_path, lease, measured, model, budget):
+def test_the_admin_s_list_in_a_fresh_process(rig, shared, sites, lease, measured, model, budget):
     """A page of 100 rows, of a database of 50 MiB: of a table that has no more, and of the one that is most of it.
 
     All rows are counted for it. The goal is a quarter of stock's calls.
     """
-    site = Site(guest, shared, shared.env | lease, sites["large"], tmp_path)
+    site = Site(rig, shared, shared.env | lease, sites["large"])
     found = {}
     for engine in ("stock", "ours"):
         costs = []

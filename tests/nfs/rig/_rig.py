@@ -127,6 +127,10 @@ class Rig:
         for client in self.clients:
             client.recover()
 
+    def put(self, source: Path, name: str) -> None:
+        """Copies a file of this machine to the export, by the server itself; it must be in one of the shares."""
+        self.server.put(source, name)
+
     def forward(self, url: str) -> str:
         """Lets guests reach what listens on this machine at `url`; the URL that they are to use."""
         return self.network.forward(url)
