@@ -1,6 +1,7 @@
 """Databases that the tests of the engine start from."""
 
 import shutil
+import signal
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +14,9 @@ MILLION = 1_000_000
 
 
 def pytest_sessionstart(session):
+    # A shell lets what it runs in the background ignore SIGINT, and programs that tests interrupt would inherit that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not LIBRARY.is_file():
         pytest.exit(f"{LIBRARY} is missing; run `make build` first", returncode=2)
 
