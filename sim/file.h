@@ -23,6 +23,7 @@ class SimFile final : public File {
   Result<size_t> ReadAt(uint64_t offset, MutableBytes out) override;
   Status WriteAt(uint64_t offset, Bytes data) override;
   Status Sync() override;
+  Status Flush() override { return process_.host->local() ? Status() : Sync(); }
   Status Truncate(uint64_t size) override;
   Result<FileAttributes> Look() override;
   const FileAttributes& Opened() const override { return opened_; }

@@ -22,7 +22,7 @@ constexpr uint32_t kExpectedCalls = 2500;
 constexpr Time kLongestRestart = 5 * kSecond;
 constexpr size_t kLeastTasks = 9;
 constexpr size_t kMostTasks = 14;
-constexpr std::array<Time, 4> kTicks = {1, 4 * kMillisecond, 10 * kMillisecond, 50 * kMillisecond};
+constexpr std::array<Time, 4> kTicks = {1, 4 * kMillisecond, 10 * kMillisecond, 40 * kMillisecond};
 
 // The files that histories begin with.
 struct Templates {

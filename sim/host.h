@@ -85,7 +85,7 @@ class Host {
   void Heal();
   void Die();
   bool is_cut() const { return cut_ > 0; }
-  bool is_frozen() const { return frozen_ > 0; }
+  int frozen() const { return frozen_; }  // how many reasons there are for it to stand still
   // Runs `action` in this host's kernel: later if it is frozen or cut off then, never or on its own if it dies.
   void Do(Time at, std::function<void()> action);
   bool LeaseIsOver(Time lease) const;

@@ -51,7 +51,7 @@ Process& World::AddProcess(Host& host, uint8_t user) {
   process.number = static_cast<int>(processes.size());
   process.user = user;
   process.actor.process = &process;
-  if (host.is_frozen()) scheduler().Stop(&process.actor);
+  for (int i = 0; i < host.frozen(); i++) scheduler().Stop(&process.actor);
   return process;
 }
 

@@ -73,7 +73,9 @@ Result<AcquireReply> EmbeddedLeaseStore::TryAcquire(const LeaseRecord& wanted, c
     return reply;
   }
   StopWaiting();
-  const Status written = file_ ? Write(wanted) : Status::IoError("cannot unlock " + path_);
+  Status written = file_ ? Write(wanted) : Status::IoError("cannot unlock " + path_);
+  // A release that was recorded before must not show again while this tenure writes.
+  if (written.ok()) written = file_->Flush();
   if (!written.ok()) {
     file_.reset();  // gives the lock back
     return written;

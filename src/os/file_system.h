@@ -40,6 +40,11 @@ class File {
   // Makes what was written, and the file's size, durable. After a failure nothing is known.
   virtual Status Sync() = 0;
 
+  // Brings what was written to the file server, which may refuse it (no space), so that older content shows again. On a
+  // local disk nothing: there a write that has returned is seen by all of the machine. After a failure nothing is
+  // known.
+  virtual Status Flush() { return Sync(); }
+
   // Sets the size. Growing leaves zeros and allocates nothing.
   virtual Status Truncate(uint64_t size) = 0;
 

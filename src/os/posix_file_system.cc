@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <array>
@@ -89,6 +90,10 @@ FileAttributes FromStatx(const struct statx& s) {
   return a;
 }
 
+// Whether a file with that device's major number lies on a disk of this machine. There are local file systems without
+// a disk (tmpfs), but none over a network with one.
+bool IsOfDisk(uint32_t major_number) { return major_number != 0; }
+
 class PosixFile final : public File {
  public:
   PosixFile(Descriptors::Slot slot, std::string path, const FileAttributes& opened)
@@ -126,6 +131,12 @@ class PosixFile final : public File {
 
   Status Sync() override {
     return Check(Uninterrupted([&] { return ::fdatasync(fd()); }), "make durable");
+  }
+
+  Status Flush() override {
+    struct stat s;
+    if (::fstat(fd(), &s) != 0) return Fail("look at");
+    return IsOfDisk(major(s.st_dev)) ? Status() : Sync();
   }
 
   Status Truncate(uint64_t size) override {
@@ -184,7 +195,7 @@ class PosixFile final : public File {
 
 // Whether a file lies on NFS, where O_DIRECT asks for no alignment and means the server.
 bool IsOnNfs(const struct statx& s) {
-  if (s.stx_dev_major != 0) return false;  // of a disk
+  if (IsOfDisk(s.stx_dev_major)) return false;
   const std::optional<Mount> mount = MountOfDevice(s.stx_dev_major, s.stx_dev_minor);
   return mount && mount->IsNfs();
 }

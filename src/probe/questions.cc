@@ -14,7 +14,7 @@ constexpr std::array kQuestions = {
              Kind::kAlone, &KeepsModes},
     Question{"Writes and directories can be synced", "a commit that returned must be on the server's disk",
              Kind::kAlone, &Syncs},
-    Question{"Changes 50 ms apart have different times", "equal attributes that old mean that nothing has changed",
+    Question{"Changes 40 ms apart have different times", "equal attributes that old mean that nothing has changed",
              Kind::kAlone, &TellsTimesApart},
     Question{"No rename replaces a directory that is in use",
              "a log directory takes its place in one step, and never another's", Kind::kAlone,

@@ -8,7 +8,7 @@ namespace sqlite_efs::probe {
 namespace {
 
 // The engine's own: changes that are further apart have different times (docs/protocol.md).
-constexpr Duration kTick = std::chrono::milliseconds(50);
+constexpr Duration kTick = std::chrono::milliseconds(40);
 constexpr Duration kMargin = std::chrono::milliseconds(1);
 constexpr int kPairs = 10;
 constexpr int kBurst = 1000;
@@ -44,7 +44,7 @@ Result<Answer> TellsTimesApart(Side& one, Side&, const Place& place) {
     EFS_ASSIGN_OR_RETURN(const FileAttributes next, by_writing ? file->Look() : file->Touch());
     if (next.mtime_ns == last.mtime_ns) {
       return No(std::string(by_writing ? "a write" : "a change of times") +
-                " more than 50 ms after the last change "
+                " more than 40 ms after the last change "
                 "left the time as it was");
     }
     last = next;

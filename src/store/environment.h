@@ -15,11 +15,12 @@ namespace sqlite_efs {
 
 // How the log is kept short.
 struct MergeLimits {
-  size_t step_pages = 4096;                       // copied into the base at a time
-  size_t max_waiting_segments = 16;               // beyond it a writer waits for the merge after its commit
-  size_t max_sealed_segments = 8;                 // more of them are merged however young they are
-  Duration delay = std::chrono::seconds(10);      // since a segment's last commit, out of politeness to old snapshots
-  Duration tick = std::chrono::milliseconds(50);  // no file server stamps two changes more than this apart the same
+  size_t step_pages = 4096;                   // copied into the base at a time
+  size_t max_waiting_segments = 16;           // beyond it a writer waits for the merge after its commit
+  size_t max_sealed_segments = 8;             // more of them are merged however young they are
+  Duration delay = std::chrono::seconds(10);  // since a segment's last commit, out of politeness to old snapshots
+  // No file server stamps two changes 40 ms apart the same, and this host's clock may be a fifth too fast.
+  Duration tick = std::chrono::milliseconds(50);
 };
 
 // What the engine needs of the world, so that a simulated world can take its place. Outlives every Database.

@@ -5,6 +5,21 @@
 #include <vector>
 
 namespace sqlite_efs {
+namespace {
+
+// The log, with the segment that its last writer is known to have left. To be asked for before it is opened: a segment
+// that was sealed and has lost its successor would get another one.
+Result<LogListing> ListWithLast(FileSystem& files, const Layout& layout, const std::optional<CleanRelease>& left) {
+  const auto has_last = [&](const LogListing& log) { return !left || left->segment <= log.segments.back().value; };
+  EFS_ASSIGN_OR_RETURN(LogListing known, ListKnownLog(files, layout));
+  if (has_last(known)) return known;
+  EFS_ASSIGN_OR_RETURN(LogListing fresh, ListLog(files, layout));
+  if (has_last(fresh)) return fresh;
+  return Status::CantOpen("log segment " + layout.segment({left->segment}) +
+                          " is missing, to which the last writer has written; restore it from a backup");
+}
+
+}  // namespace
 
 Result<std::shared_ptr<LiveDatabase>> LiveDatabase::Open(const Environment& environment, const Layout& layout,
                                                          const StoreOptions& options, std::unique_ptr<Lease> lease) {
@@ -18,7 +33,7 @@ Result<std::shared_ptr<LiveDatabase>> LiveDatabase::Open(const Environment& envi
   // The record of one that expires is in a service, which tells nothing of it to who does not want it.
   if (!live->lease_->expires()) EFS_RETURN_IF_ERROR(live->NameLease());
   const std::optional<CleanRelease> left = live->lease_->PeekRelease();  // before the log is read, which may have more
-  EFS_ASSIGN_OR_RETURN(const LogListing listing, ListKnownLog(live->files(), layout));
+  EFS_ASSIGN_OR_RETURN(const LogListing listing, ListWithLast(live->files(), layout, left));
   // After the listing: what is not listed any more is in the base, and an open shows what was written before it.
   EFS_ASSIGN_OR_RETURN(live->base_, BaseFile::OpenAndRead(environment.files, layout.base()));
   live->cache_ = std::make_unique<PageCache>(options.cache_bytes, live->page_size());
@@ -30,10 +45,6 @@ Result<std::shared_ptr<LiveDatabase>> LiveDatabase::Open(const Environment& envi
   EFS_ASSIGN_OR_RETURN(const LogListing again, ListLog(live->files(), layout));
   if (again.merged >= listing.segments.front()) {
     return Status(StatusCode::kStale, "the log in " + layout.directory() + " was merged while it was opened");
-  }
-  if (left && left->segment > again.segments.back().value) {
-    return Status::CantOpen("log segment " + layout.segment({left->segment}) +
-                            " is missing, to which the last writer has written; restore it from a backup");
   }
   EFS_RETURN_IF_ERROR(opened);
   if (left) EFS_RETURN_IF_ERROR(live->CheckComplete(*left));

@@ -8,7 +8,8 @@
 namespace sqlite_efs {
 namespace {
 
-// No file server that this is made for stamps two changes more than this apart with the same time.
+// No file server that this is made for stamps two changes 40 ms apart with the same time; and this host's clock may be
+// a fifth too fast.
 constexpr Duration kAttributeTick = std::chrono::milliseconds(50);
 // How long a reader that may not write waits for somebody to finish a seal.
 constexpr Duration kSuccessorTimeout = std::chrono::seconds(5);
@@ -59,6 +60,10 @@ Result<LogPosition> Log::Refresh() {
   const LastLook last = last_look();
   // Asked before the look: what others write after the end of a tenure, this caller need not see.
   const bool owned = owned_ == segment->number().value;
+  if (!last.settled && !owned && last.attributes.size != 0) {
+    const std::lock_guard follow(follow_mutex_);
+    return live() == segment ? ReadThenLookLocked(*segment) : FollowLocked();
+  }
   EFS_ASSIGN_OR_RETURN(const Looked looked, LookAt(*segment));
   if ((last.settled || owned) && looked.attributes == last.attributes) {
     NoteAsOf(looked.begun);
@@ -67,6 +72,29 @@ Result<LogPosition> Log::Refresh() {
   const std::lock_guard follow(follow_mutex_);
   if (live() != segment) return FollowLocked();
   return FollowLocked(looked);
+}
+
+// A look that is not settled would be followed by a reading whatever it shows, and by another look if that finds
+// anything. So the reading comes first. It has all that was acknowledged before it, if the look after it shows that the
+// segment was neither sealed nor larger than what was read.
+Result<LogPosition> Log::ReadThenLookLocked(Segment& live) {
+  LastLook look = last_look();
+  const Instant begun = clock_.Now();
+  scans_++;
+  const Result<NewFrames> found = live.Scan(EndOf(live), look.attributes.size);
+  if (!found.ok()) return FollowLocked();  // perhaps because it was sealed
+  // As in PickUpLocked().
+  if (!found->pages.empty()) EFS_RETURN_IF_ERROR(live.Sync());
+  EFS_ASSIGN_OR_RETURN(const Looked looked, LookAt(live));
+  const bool whole = looked.attributes.size == look.attributes.size;
+  if (!whole || StateOf(looked.attributes) != SegmentState::kLive) return FollowLocked(looked);
+  if (!found->pages.empty()) Believe(live, *found);
+  if (look.attributes != looked.attributes) look = {looked.attributes, clock_.Now(), false};
+  // By the time before the reading: it may have been slow, and what it found may be as old as its beginning.
+  look.settled = begun - look.first_seen >= kAttributeTick;
+  Remember(look);
+  NoteAsOf(begun);
+  return newest();
 }
 
 Result<Log::Looked> Log::LookAt(const Segment& segment) {
@@ -113,9 +141,6 @@ Result<bool> Log::PickUpLocked(Segment& live, const Looked& looked, Bytes read) 
     if (StateOf(again) != SegmentState::kLive) return false;
     Believe(live, found);
   }
-  // By the time before the look: its answer may have been slow, and what is read after it may come from this host's
-  // cache.
-  look.settled = looked.begun - look.first_seen >= kAttributeTick;
   Remember(look);
   NoteAsOf(looked.begun);
   return true;

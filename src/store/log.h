@@ -152,6 +152,7 @@ class Log {
         before_drop_(std::move(before_drop)) {}
 
   Result<Looked> LookAt(const Segment& segment);
+  Result<LogPosition> ReadThenLookLocked(Segment& live);
   // "Locked": the caller holds follow_mutex_.
   Result<OpenedSegment> OpenSegmentsLocked(const std::vector<SegmentNumber>& listed);
   Result<LogPosition> FollowLocked(std::optional<Looked> looked = {}, Bytes read = {});

@@ -163,11 +163,11 @@ TEST_F(LogTest, Follows_a_seal_and_believes_its_count) {
   ExpectPosition(OpenLog()->newest(), 2, 0, 20);
 }
 
-TEST_F(LogTest, Looks_once_more_before_it_believes) {
+TEST_F(LogTest, Looks_after_the_reading_before_it_believes) {
   SegmentWriter writer = Write(1);
   writer.Commit(3, 'a', 30);
   const auto log = OpenLog();
-  // Between the look at the live segment and the reading, it is sealed and then written to, too late.
+  // Just before the reading, it is sealed and then written to, too late.
   bool done = false;
   files_.Before([&](const Call& call) -> Status {
     if (!Is(call, Op::kRead, "0000000001") || std::exchange(done, true)) return {};
@@ -178,6 +178,36 @@ TEST_F(LogTest, Looks_once_more_before_it_believes) {
   ExpectPosition(log->Refresh(), 2, 0, 30);
   EXPECT_TRUE(done);
   EXPECT_FALSE(log->Find({4}, log->newest()).has_value());
+}
+
+TEST_F(LogTest, Looks_once_more_where_a_look_came_first) {
+  SegmentWriter writer = Write(1);
+  writer.Commit(3, 'a', 30);
+  const auto log = OpenLog();
+  Rest();
+  ASSERT_TRUE(log->Refresh().ok());
+  writer.Commit(2, 'b', 31);
+  bool done = false;
+  files_.Before([&](const Call& call) -> Status {
+    if (!Is(call, Op::kRead, "0000000001") || std::exchange(done, true)) return {};
+    SealLast();
+    writer.Commit(4, 'c', 40);
+    return {};
+  });
+  ExpectPosition(log->Refresh(), 2, 0, 31);
+  EXPECT_TRUE(done);
+  EXPECT_FALSE(log->Find({4}, log->newest()).has_value());
+}
+
+// The file has grown beyond what was to be read.
+TEST_F(LogTest, What_is_read_before_a_look_that_shows_a_longer_file_is_not_all) {
+  SegmentWriter writer = Write(1);
+  writer.Commit(3, 'a', 30);
+  const auto log = OpenLog();
+  const uint32_t room = static_cast<uint32_t>(log->live()->Look()->size / log->live()->frame_size());
+  writer.Commit(room, 'b', 31);
+  writer.Commit(2, 'c', 32);
+  ExpectPosition(log->Refresh(), 1, 3 + room + 2, 32);
 }
 
 TEST_F(LogTest, A_segment_that_has_just_got_its_name_is_not_sealed) {

@@ -119,8 +119,20 @@ TEST_F(RoundTripsTest, A_segment_grows_in_few_steps) {
 TEST_F(RoundTripsTest, After_a_tenure_one_reading_more_shows_whether_others_have_written_within_a_tick) {
   Write(*here_);
   Rest();
-  EXPECT_EQ(Count([&] { Read(*here_); }), Calls({Op::kLook, Op::kRead}));
+  EXPECT_EQ(Count([&] { Read(*here_); }), Calls({Op::kRead, Op::kLook}));
   EXPECT_EQ(Count([&] { Read(*here_); }), Calls({Op::kLook}));
+}
+
+TEST_F(RoundTripsTest, While_others_commit_a_read_is_a_reading_and_a_look) {
+  Read(*here_);
+  Rest();
+  Read(*here_);
+  Write(*elsewhere_);
+  EXPECT_EQ(Count([&] { Read(*here_); }), Calls({Op::kLook, Op::kRead, Op::kSync, Op::kLook})) << "after a quiet time";
+  for (int i = 0; i < 3; i++) {
+    Write(*elsewhere_);
+    EXPECT_EQ(Count([&] { Read(*here_); }), Calls({Op::kRead, Op::kSync, Op::kLook}));
+  }
 }
 
 TEST_F(RoundTripsTest, Who_takes_the_lease_after_others_have_written_looks_once_more) {

@@ -133,6 +133,9 @@ class ScriptedFileSystem final : public FileSystem {
     Status Sync() override {
       return files_.Run({Op::kSync, path()}, [&] { return real().Sync(); });
     }
+    Status Flush() override {
+      return files_.Run({Op::kSync, path()}, [&] { return real().Flush(); });
+    }
     Status Truncate(uint64_t size) override {
       const Call call = {Op::kTruncate, path()};
       return files_.Run(call, [&] { return opened_->is_refused ? Refused() : real().Truncate(size); });

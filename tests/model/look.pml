@@ -14,6 +14,7 @@
  *   SHORT_SETTLING   after less than a tick
  *   SETTLED_BY_LOOK  "settled" is measured when the reading has ended, not when it begins
  *   NO_SECOND_LOOK   frames are believed without a look after the reading
+ *   NO_LOOK_AFTER    nor after one that came first, because the last look was not settled
  *   LOOK_FIRST       the writer looks before its stamp and data, not after
  *   NO_MODE          the mark is not among the attributes that are compared
  * STRICT asks for more than the protocol promises: that a read sees what an earlier read of another process saw. It fails: a commit
@@ -88,7 +89,7 @@ active proctype Sealer() {
 }
 
 proctype Reader() {
-  byte known, seen_stamp, first_seen, begun, found, must, k; bool settled, any, was_live, over, must_next;
+  byte known, seen_stamp, first_seen, begun, found, must, k, after; bool settled, any, was_live, over, must_next;
   for (k : 1 .. READS) {
 #ifdef STRICT
     must = shown;
@@ -98,6 +99,22 @@ proctype Reader() {
     if
     :: over -> skip                      /* in the successor: the rest is the log's model */
     :: else ->
+       if
+       :: any && !settled ->              /* the reading comes first, and its look after it */
+          begun = now; found = data;
+          d_step { after = stamp; was_live = live };
+#ifdef NO_LOOK_AFTER
+          was_live = true;
+#endif
+          if
+          :: was_live ->
+             if :: found > known -> known = found :: else -> skip fi;
+             if :: after != seen_stamp -> seen_stamp = after; first_seen = now :: else -> skip fi;
+             settled = (begun - first_seen >= SETTLED_AFTER)
+          :: else -> decided; known = counted; over = true
+          fi;
+          found = 0; begun = 0; after = 0
+       :: else ->
        d_step { begun = stamp; was_live = live };   /* the look; `begun` holds its stamp for a moment */
        if
 #ifdef NO_MODE
@@ -126,7 +143,7 @@ proctype Reader() {
           :: else -> settled = (begun - first_seen >= SETTLED_AFTER)
           fi;
           found = 0; begun = 0
-       fi
+       fi fi
     fi;
     assert(known >= must);                            /* fresh */
     assert(!(decided && known > counted));            /* no phantom */
