@@ -162,7 +162,8 @@ def _check_costs() -> list[CheckMessage]:
 
 def _opened_anew(alias: str) -> CheckMessage:
     return Info(
-        f"DATABASES[{alias!r}] is opened anew for each request, because CONN_MAX_AGE is 0.",
+        f"DATABASES[{alias!r}] is opened anew for each request, because CONN_MAX_AGE is 0: of 4 SELECTs on NFS, that "
+        "makes 21 calls to the file server instead of 4, and the cache begins empty.",
         hint="Set CONN_MAX_AGE to None, or to some minutes: a kept connection sees what others commit like a new one.",
         id="django_sqlite_efs.I001",
     )
