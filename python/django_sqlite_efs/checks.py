@@ -81,24 +81,25 @@ def _pragmas_of(wrapper: DatabaseWrapper) -> list[pragmas.Pragma]:
         wrapper.get_connection_params()
     except ImproperlyConfigured:  # E002 says it
         return []
-    return pragmas.set_by(wrapper.init_commands)
+    return pragmas.run_by(wrapper.init_commands)
 
 
 @register()
 def check_pragmas(**_kwargs: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     for wrapper in _served():
-        set_here = _pragmas_of(wrapper)
-        if pragmas.maps_memory(set_here):
+        run_here = _pragmas_of(wrapper)
+        if pragmas.maps_memory(run_here):
             found.append(_no_mmap(wrapper.alias))
-        found += [_no_effect(wrapper.alias, asked, given) for asked, given in pragmas.without_effect(set_here)]
+        found += [_no_effect(wrapper.alias, asked, given) for asked, given in pragmas.without_effect(run_here)]
+        found += [_waits_besides(wrapper.alias, value) for value in pragmas.waits_besides(run_here)]
     return found
 
 
 def _no_mmap(alias: str) -> CheckMessage:
     return Warning(
-        f"DATABASES[{alias!r}] sets mmap_size, which has no effect: the engine maps no file, because pages that are "
-        "mapped would show what others write to them.",
+        f"DATABASES[{alias!r}] sets mmap_size, which has no effect: the engine maps no file, since a page is where "
+        "the log says.",
         hint="Leave it out of init_command; OPTIONS['cache_mib'] is the memory for pages.",
         id="django_sqlite_efs.W002",
     )
@@ -110,6 +111,15 @@ def _no_effect(alias: str, asked: pragmas.Pragma, given: str) -> CheckMessage:
         f"DATABASES[{alias!r}] sets {name} to {value}, which has no effect: it is always {given}.",
         hint="Leave it out of init_command.",
         id="django_sqlite_efs.W003",
+    )
+
+
+def _waits_besides(alias: str, value: str) -> CheckMessage:
+    return Warning(
+        f"DATABASES[{alias!r}] sets busy_timeout to {value}: a write then waits for the lock that many milliseconds "
+        "besides OPTIONS['timeout'].",
+        hint="Leave it out of init_command; OPTIONS['timeout'] says how long a write waits.",
+        id="django_sqlite_efs.W005",
     )
 
 
@@ -171,7 +181,7 @@ def _opened_anew(alias: str) -> CheckMessage:
 
 def _read_on_connecting(alias: str, reading: list[str]) -> CheckMessage:
     return Info(
-        f"DATABASES[{alias!r}] sets {' and '.join(reading)}, which asks the file server on each new connection.",
+        f"DATABASES[{alias!r}] runs PRAGMA {', '.join(reading)} on each new connection, which asks the file server.",
         hint="Leave it out of init_command: synchronous has no effect, OPTIONS['cache_mib'] is the memory for pages.",
         id="django_sqlite_efs.I002",
     )

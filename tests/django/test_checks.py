@@ -110,7 +110,8 @@ def ids(said):
         ("PRAGMA journal_mode = DELETE", ["W003"]),
         ("PRAGMA journal_mode = 'truncate'; PRAGMA locking_mode = EXCLUSIVE", ["W003", "W003"]),
         ("PRAGMA journal_mode = WAL; PRAGMA locking_mode = NORMAL; PRAGMA journal_mode; PRAGMA synchronous = 1", []),
-        ("PRAGMA journal_size_limit = 27103364; PRAGMA temp_store = MEMORY; PRAGMA busy_timeout = 5000", []),
+        ("PRAGMA busy_timeout = 5000", ["W005"]),
+        ("PRAGMA journal_size_limit = 27103364; PRAGMA temp_store = MEMORY; PRAGMA busy_timeout", []),
         ("this is no SQL", []),
     ],
 )
@@ -127,6 +128,8 @@ def test_the_warnings_say_what_there_is_instead(project):
     assert "DATABASES['default'] sets mmap_size, which has no effect" in said
     assert "HINT: Leave it out of init_command; OPTIONS['cache_mib'] is the memory for pages." in said
     assert "DATABASES['default'] sets journal_mode to OFF, which has no effect: it is always wal." in said
+    project.configure(OPTIONS=repr({"init_command": "PRAGMA busy_timeout=5000"}))
+    assert "waits for the lock that many milliseconds besides OPTIONS['timeout']" in check(project)[1]
 
 
 def test_pragmas_of_other_databases_are_not_looked_at(project):
@@ -155,8 +158,9 @@ COSTLY = repr({"init_command": "PRAGMA synchronous = NORMAL; PRAGMA cache_size =
         ("0", "{}", ["I001"]),
         ("0", COSTLY, ["I001", "I002"]),
         ("60", COSTLY, ["I002"]),
+        ("60", repr({"init_command": "PRAGMA optimize"}), ["I002"]),
         ("60", "{}", []),
-        ("None", repr({"init_command": "PRAGMA temp_store = MEMORY; PRAGMA cache_size"}), []),
+        ("None", repr({"init_command": "PRAGMA temp_store = MEMORY; PRAGMA mmap_size"}), []),
     ],
 )
 def test_what_costs_round_trips_is_told_before_deploying_and_on_lambda(project, max_age, options, expected):
@@ -173,7 +177,7 @@ def test_the_costs_are_named(project):
     _, said = check(project, "--deploy")
     assert "DATABASES['default'] is opened anew for each request, because CONN_MAX_AGE is 0" in said
     assert "HINT: Set CONN_MAX_AGE to None" in said
-    assert "DATABASES['default'] sets cache_size and synchronous, which asks the file server" in said
+    assert "runs PRAGMA cache_size, synchronous on each new connection, which asks the file server" in said
 
 
 # --- mounts: what they say of NFS is in test_mounts.py, and of real mounts in tests/nfs/test_site_on_nfs.py

@@ -6,7 +6,7 @@ import json
 import sys
 
 import pytest
-from rig import MOUNT
+from rig import MOUNT, CommandFailed
 
 SETTINGS = """
 import os
@@ -56,7 +56,12 @@ def test_the_recommended_mount_is_none_to_speak_of(site):
 )
 def test_a_mount_that_is_known_to_be_wrong_is_a_warning(site, option, instead, said):
     assert option in site.guest.mount_options
-    site.mounted(site.guest.mount_options.replace(option, instead))
+    try:
+        site.mounted(site.guest.mount_options.replace(option, instead))
+    except CommandFailed as error:
+        if "Protocol not supported" not in str(error):
+            raise
+        pytest.skip(f"this server does not serve {instead}")
     printed = site.manage("check")
     assert f"(django_sqlite_efs.W004) DATABASES['default'] lies on {MOUNT}, which is mounted with {said}" in printed
     assert "HINT: Mount it with nfsvers=4.1," in printed
