@@ -76,19 +76,21 @@ def _check_expiration(alias: str, parameters: dict[str, str], function_timeout_s
     ]
 
 
-def _pragmas_of(wrapper: DatabaseWrapper) -> list[pragmas.Pragma]:
-    try:
-        wrapper.get_connection_params()
-    except ImproperlyConfigured:  # E002 says it
-        return []
-    return pragmas.run_by(wrapper.init_commands)
+def _well_configured() -> Iterator[DatabaseWrapper]:
+    """The same without those of which E002 says what is wrong. Their `init_commands` are those of connections."""
+    for wrapper in _served():
+        try:
+            wrapper.get_connection_params()
+        except ImproperlyConfigured:
+            continue
+        yield wrapper
 
 
 @register()
 def check_pragmas(**_kwargs: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
-    for wrapper in _served():
-        run_here = _pragmas_of(wrapper)
+    for wrapper in _well_configured():
+        run_here = pragmas.run_by(wrapper.init_commands)
         if pragmas.maps_memory(run_here):
             found.append(_no_mmap(wrapper.alias))
         found += [_no_effect(wrapper.alias, asked, given) for asked, given in pragmas.without_effect(run_here)]
@@ -126,7 +128,7 @@ def _waits_besides(alias: str, value: str) -> CheckMessage:
 @register()
 def check_mounts(**_kwargs: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
-    for wrapper in _served():
+    for wrapper in _well_configured():
         mount = mounts.mount_of(names.file_of(wrapper.settings_dict["NAME"]).absolute())
         if mount:
             found += _check_mount(wrapper.alias, mount)
@@ -161,10 +163,11 @@ def check_costs_on_lambda(**_kwargs: Any) -> list[CheckMessage]:
 
 def _check_costs() -> list[CheckMessage]:
     found: list[CheckMessage] = []
-    for wrapper in _served():
+    for wrapper in _well_configured():
         if wrapper.settings_dict["CONN_MAX_AGE"] == 0:
             found.append(_opened_anew(wrapper.alias))
-        reading = sorted({name for name, _ in _pragmas_of(wrapper) if name in pragmas.READ_THE_DATABASE})
+        run_here = {name for name, _ in pragmas.run_by(wrapper.init_commands)}
+        reading = sorted(run_here.intersection(pragmas.READ_THE_DATABASE))
         if reading:
             found.append(_read_on_connecting(wrapper.alias, reading))
     return found
@@ -174,7 +177,8 @@ def _opened_anew(alias: str) -> CheckMessage:
     return Info(
         f"DATABASES[{alias!r}] is opened anew for each request, because CONN_MAX_AGE is 0: of 4 SELECTs on NFS, that "
         "makes 21 calls to the file server instead of 4, and the cache begins empty.",
-        hint="Set CONN_MAX_AGE to None, or to some minutes: a kept connection sees what others commit like a new one.",
+        hint="Set CONN_MAX_AGE to None, or to some minutes: a kept connection sees what others commit like a new one. "
+        "Under ASGI, where Django advises against that, silence this.",
         id="django_sqlite_efs.I001",
     )
 

@@ -147,6 +147,14 @@ def test_a_wrong_setting_is_told_once(project):
     assert ids(said) == ["E002"]
 
 
+@pytest.mark.parametrize("name", ["''", "'a\\0b'"])
+def test_a_name_that_can_be_none_is_told_once(project, name):
+    project.configure(NAME=name)
+    code, said = check(project, "--deploy")
+    assert code == 1
+    assert ids(said) == ["E002"]
+
+
 # --- costs, which are told where a site is deployed
 
 COSTLY = repr({"init_command": "PRAGMA synchronous = NORMAL; PRAGMA cache_size = 2000"})

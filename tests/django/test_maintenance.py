@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import shutil
+import signal
 import sqlite3
 import stat
 import subprocess
@@ -365,6 +366,16 @@ def test_a_copy_that_fails_leaves_nothing_and_the_old_one(site):
     assert done.stderr.startswith("CommandError: default: "), done.stderr
     assert len(authors(copy)) == 2001
     assert tree(site.folder) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_interrupted_copy_leaves_nothing(site, number):
+    fill(site)
+    before = tree(site.folder)
+    during = f"os.kill(os.getppid(), {int(number)})"
+    done = site.run("-c", f"from preamble import *\nDURING = {during!r}\n" + DURING_THE_COPY, check=False)
+    assert done.returncode == -number, done
+    assert done.stdout == "" and tree(site.folder) == before
 
 
 def test_progress_goes_to_a_terminal_only(site):

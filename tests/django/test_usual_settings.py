@@ -8,6 +8,8 @@ import sqlite_efs
 from django_sqlite_efs import pragmas
 from support import ROOT
 
+DOCUMENTATION = ROOT / "docs" / "django.md"
+
 # Name, what it is set to, what is answered afterwards.
 PRAGMAS = [
     ("journal_mode", "WAL", "wal"),
@@ -123,9 +125,56 @@ def test_which_of_them_ask_the_file_server(live, name, value):
     assert asks == (name in pragmas.READ_THE_DATABASE)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"ATOMIC_REQUESTS": "True"},
+        {"ATOMIC_REQUESTS": "True", "OPTIONS": "{'transaction_mode': 'IMMEDIATE'}"},
+        {"CONN_HEALTH_CHECKS": "True", "CONN_MAX_AGE": "60"},
+        {"TIME_ZONE": "'Europe/Paris'"},
+        {"USER": "'x'", "PASSWORD": "'x'", "HOST": "'x'", "PORT": "1"},
+    ],
+)
+def test_other_keys_of_a_database(migrated, settings):
+    migrated.configure(**settings)
+    out = migrated.script("""
+from django.test import Client
+print(*(Client().get("/add/" + name).content.decode() for name in ("a", "b")))
+""")
+    assert out == "1 2"
+    assert migrated.script("print(Author.objects.count())") == "2"
+
+
+def test_without_autocommit(migrated):
+    migrated.configure(AUTOCOMMIT="False")
+    migrated.script("Author.objects.create(name='lost')")
+    migrated.script("Author.objects.create(name='kept'); transaction.commit()")
+    assert migrated.script("print(Author.objects.get().name)") == "kept"
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_the_connection_of_the_documentation_that_nobody_uses(migrated, is_kept):
+    """The process then keeps what it knows of the database from one request to the next."""
+    (kept,) = re.findall(r"```python\n(class SiteConfig.*?)```", DOCUMENTATION.read_text(), re.S)
+    out = migrated.script(f"""
+from django.apps import AppConfig
+from django.core.signals import request_started
+from django.test import Client
+import notes
+{kept}
+if {is_kept}:
+    config = SiteConfig("notes", notes)
+    config.ready()
+for _ in range(5):
+    Client().get("/count")
+    connection.close()
+Author.objects.count()
+print(sqlite_efs.status(connection.connection)["counters"]["looks"] > 5)
+""")
+    assert out == str(is_kept)
+
+
 def test_the_documentation_has_them_all():
-    (section,) = re.findall(
-        r"## What sites set for SQLite\n(.*?)\n## ", (ROOT / "docs" / "django.md").read_text(), re.S
-    )
+    (section,) = re.findall(r"## What sites set for SQLite\n(.*?)\n## ", DOCUMENTATION.read_text(), re.S)
     for name in {name for name, _, _ in PRAGMAS} | {"transaction_mode", "timeout"}:
         assert f"`{name}" in section, name

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sqlite3
 import stat
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -42,6 +44,31 @@ def check_target(target: Path, source: Path, overwrite: bool) -> Path:
 
 def _exists(path: Path) -> OSError:
     return FileExistsError(f"{path} exists already; choose another name, or replace it with --overwrite")
+
+
+class _Terminated(BaseException):
+    pass
+
+
+@contextlib.contextmanager
+def terminated_in_order() -> Iterator[None]:
+    """SIGTERM ends the block by an exception, so that nothing half done is left, and then does what it did before."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_number: int, _frame: object) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, stop) or signal.SIG_DFL
+    try:
+        yield
+    except _Terminated:
+        signal.signal(signal.SIGTERM, before)
+        signal.raise_signal(signal.SIGTERM)
+        raise SystemExit(128 + signal.SIGTERM) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager

@@ -27,7 +27,7 @@ class Command(FileCommand):
         overwrite = options["overwrite"]
         target = copying.check_target(Path(options["target"]), file, overwrite)
         timeout_s = conf.read_options(connection.alias, connection.settings_dict["OPTIONS"]).timeout
-        with copying.temporary_file(target) as copy:
+        with copying.terminated_in_order(), copying.temporary_file(target) as copy:
             with reading(connection, file) as reader:
                 pages = unless_overtaken(lambda: copying.copy_pages(reader, copy, timeout_s, self._progress))
             copying.finish(copy, target, file, overwrite)
