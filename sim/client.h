@@ -69,7 +69,7 @@ class Client {
   struct Circumstances {
     Time time = 0;
     Time disturbed = 0;
-    Ino log = 0;  // its directory
+    Ino log = 0;  // its directory; 0: there is none yet
   };
 
   bool NeedsMore() const;

@@ -293,6 +293,8 @@ void PrepareHistories() {
   Prepared().live.CopyFiles(world.server);
 }
 
+void CopyLiveDatabase(FileServer* server) { server->CopyFiles(Prepared().live); }
+
 PlanSize SizeOf(const Plan& plan, const Options& options) { return History(plan, options).Size(); }
 
 Report RunHistory(const Plan& plan, const Options& options) { return History(plan, options).Run(); }

@@ -55,6 +55,9 @@ PlanSize SizeOf(const Plan& plan, const Options& options);
 // Once, before the first history.
 void PrepareHistories();
 
+// Puts the live database there that most histories begin with.
+void CopyLiveDatabase(FileServer* server);
+
 Report RunHistory(const Plan& plan, const Options& options);
 
 }  // namespace sqlite_efs::sim

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/growth.h"
 #include "sim/history.h"
 #include "sim/runner.h"
 
@@ -23,6 +24,7 @@ struct Arguments {
   std::vector<std::string> faults = {"all"};
   std::string without;
   std::string start = "seed";
+  bool growth = false;
   bool trace = false;
   bool until_violation = false;
   Options options;
@@ -132,6 +134,28 @@ int Judge(const Arguments& arguments) {
   return 1;
 }
 
+// Calls and waits by the number of machines; the numbers do not depend on the machine that this runs on.
+int PrintGrowth() {
+  constexpr double kMs = kMillisecond;
+  std::printf(
+      "        SELECT, nobody writes          SELECT                 commit of one UPDATE\n"
+      "hosts   calls      ms         calls      ms slowest       calls  lease      ms slowest  refused\n");
+  bool lost = false;
+  for (const int hosts : {1, 2, 4, 8, 16, 32, 64, 128, 200}) {
+    const GrowthRow row = MeasureGrowth(hosts);
+    std::printf("%5d   %5llu %7.1f         %5llu %7.1f %7.1f       %5llu  %5.1f %7.1f %7.1f  %llu of %llu%s\n", hosts,
+                static_cast<unsigned long long>(row.quiet_reads.calls), double(row.quiet_reads.median) / kMs,
+                static_cast<unsigned long long>(row.reads.calls), double(row.reads.median) / kMs,
+                double(row.reads.slowest) / kMs, static_cast<unsigned long long>(row.commits.calls), row.lease_calls,
+                double(row.commits.median) / kMs, double(row.commits.slowest) / kMs,
+                static_cast<unsigned long long>(row.refused),
+                static_cast<unsigned long long>(row.refused + row.commits.operations), row.lost ? "  LOST" : "");
+    std::fflush(stdout);
+    lost = lost || row.lost;
+  }
+  return lost ? 1 : 0;
+}
+
 int Main(int argc, char** argv) {
   Arguments arguments;
   CLI::App app{
@@ -152,11 +176,14 @@ int Main(int argc, char** argv) {
   app.add_option("--without", arguments.without, "With --trace: what to leave out, as a reduced history says");
   app.add_flag("--until-violation", arguments.until_violation,
                "Begins no further history once a promise was broken, and does not look for a smaller one");
+  app.add_flag("--growth", arguments.growth,
+               "Measures instead what operations take as there are more machines, up to 200, none of which fails");
   app.add_flag("--trace", arguments.trace, "Shows each call of the one history --seed");
   CLI11_PARSE(app, argc, argv);
   if (!ChooseFaults(arguments.faults, &arguments.options.kinds)) return 2;
   arguments.options.start = kStarts.at(arguments.start);
   PrepareHistories();
+  if (arguments.growth) return PrintGrowth();
   return arguments.trace ? Trace(arguments) : Judge(arguments);
 }
 

@@ -39,6 +39,7 @@ struct Thread {
   uint32_t wake = 0;  // names its present wait; a wake-up for another one is void
   const void* blocked_on = nullptr;
   bool timed_out = false;
+  uint64_t calls = 0;   // of the file system; a write and its sync are one
   uint64_t sleeps = 0;  // the thread-local variables of the product
   std::string last_error;
 };

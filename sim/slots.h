@@ -10,7 +10,7 @@ namespace sqlite_efs::sim {
 
 // A VFS cannot be unregistered, so there is a fixed number of them, each for one simulated process at a time. In a
 // process's paths the first component is its slot: what the product keeps by path must not be shared by processes.
-inline constexpr int kSlots = 48;
+inline constexpr int kSlots = 256;
 
 struct Settings {
   enum class LeaseStore : uint8_t { kEmbedded, kService, kDynamoDb } lease_store = LeaseStore::kEmbedded;

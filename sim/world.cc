@@ -147,6 +147,8 @@ void World::Progress() {
 Verdict World::Entering(Process& process, Op op) {
   calls++;
   counts.calls[static_cast<size_t>(op)]++;
+  Thread* const thread = scheduler().current();
+  if (thread != nullptr && op != Op::kSleep && op != Op::kSync && !AsksService(op)) thread->calls++;
   Verdict verdict;
   if (!faults_enabled) return verdict;
   for (Fault& fault : faults) {

@@ -2,61 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-ROWS, ROW_bytes = 250, 3000
-LINGER_ms, LEASE_S = 9000, 60  # longer than a slow machine takes from one operation to the next
+OPERATIONS = Path(__file__).with_name("nfs_operations.py").read_text()
+LEASE_S = 60  # longer than a slow machine takes from one operation to the next
 TIMES = 3  # the first time, files are opened that stay open; what is counted besides the operation only adds
-
-# In a guest. The operations are those of Django with a connection that is kept (CONN_MAX_AGE): each query of a request
-# is a transaction, and the lease is given back at the end of the request.
-OPERATIONS = f"""
-import sqlite3, sqlite_efs
-
-def make(connection):
-    connection.execute("CREATE TABLE item (id INTEGER PRIMARY KEY, text TEXT)")
-    connection.execute("CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT)")
-    connection.execute("BEGIN")
-    connection.executemany("INSERT INTO item VALUES (?, ?)", [(i, "x" * {ROW_bytes}) for i in range({ROWS})])
-    connection.execute("COMMIT")
-
-def ours(**options):
-    return sqlite_efs.connect(path, isolation_level=None, lease_linger_ms={LINGER_ms}, **options)
-
-def stock():
-    return sqlite3.connect(path + ".stock", isolation_level=None)
-
-def query(id=5):
-    connection.execute("SELECT * FROM item WHERE id = ?", (id,)).fetchall()
-
-def insert():
-    connection.execute("INSERT INTO note (text) VALUES ('new')")
-
-def update():
-    connection.execute("UPDATE item SET text = text || '.' WHERE id = 7")
-
-def block():
-    connection.execute("BEGIN")
-    query(5), query(6), query(7)
-    connection.execute("COMMIT")
-
-def read_request():
-    query(1), query(5), query(6), query(7)
-
-def fresh_request():
-    with sqlite_efs.request():
-        read_request()
-
-def writing_request():
-    read_request()
-    update()
-    sqlite_efs.release()
-
-def larger_request():
-    query(1)
-    insert(), insert(), update()
-    sqlite_efs.release()
-"""
 
 
 @pytest.fixture
@@ -66,8 +18,8 @@ def counted(rig, shared):
     env = shared.env | {"SQLITE_LOCK_EXPIRATION": str(LEASE_S)}
     sessions = [client.session(env) for client in (one, two)]
     for session in sessions:
-        session.run(f"path = {shared.path!r}")
         session.run(OPERATIONS)
+        session.run(f"path = {shared.path!r}")
     here, elsewhere = sessions
     here.run("make(ours()); make(stock())")
 
@@ -120,8 +72,8 @@ def test_the_first_select_of_a_fresh_process(shared, guest, measured):
 
     def session():
         new = guest.session(shared.env)
-        new.run(f"path = {shared.path!r}")
         new.run(OPERATIONS)
+        new.run(f"path = {shared.path!r}")
         new.run("import os; [os.stat(path + end) for end in ('', '.stock', '-wal') if os.path.exists(path + end)]")
         return new
 

@@ -63,6 +63,16 @@ def test_other_seeds_give_other_histories() -> None:
     assert trace_hash(run("--seed", 1, "--trace").stdout) != trace_hash(run("--seed", 2, "--trace").stdout)
 
 
+def test_more_machines_cost_readers_nothing() -> None:
+    done = run("--growth")
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()[2:]]
+    assert [row[0] for row in rows][-1] == "200"
+    assert {row[1] for row in rows} == {"1"}, "calls of a SELECT when nobody writes"
+    assert all(int(row[3]) <= 3 for row in rows), "calls of a SELECT beside writers"
+    assert all(row[-3] == "0" for row in rows), "refused"
+
+
 def test_an_unknown_fault_is_refused() -> None:
     done = run("--faults", "earthquake")
     assert done.returncode == 2

@@ -17,7 +17,7 @@ from support import steps
 
 from ._guest import HERE, MOUNT, MOUNT_OPTIONS, Guest
 from ._network import Network
-from ._servers import Ganesha, Knfsd
+from ._servers import DISK_bytes, Ganesha, Knfsd
 from ._what_is_needed import missing
 
 ROOT = HERE.parent.parent.parent
@@ -35,6 +35,7 @@ class Rig:
 
     delay: of each packet that a client sends, as tc-netem takes it ("2ms"). shares: folders of the host that guests
     see, and may write to, under their own names; the checkout they see anyway. environment: of the programs in guests.
+    client_MiB: a client's memory. disk_bytes: of knfsd, of which only what is used is allocated.
     Any number of rigs can be up at a time.
     """
 
@@ -47,11 +48,14 @@ class Rig:
         shares: Iterable[Path] = (),
         environment: Mapping[str, str] | None = None,
         nfs_lease_s: int = NFS_LEASE_S,
+        client_MiB: int = CLIENT_MiB,
+        disk_bytes: int = DISK_bytes,
     ) -> None:
         reason = missing(server)
         if reason:
             raise RuntimeError(reason)
         self._wanted = clients, server, delay, mount_options, tuple(shares), nfs_lease_s
+        self._client_MiB, self._disk_bytes = client_MiB, disk_bytes
         self._environment = dict(os.environ if environment is None else environment)
         self.clients: list[Guest] = []
         self.boot_s = 0.0
@@ -91,10 +95,10 @@ class Rig:
         self.server: Knfsd | Ganesha
         if server == "knfsd":
             disk = self.run_folder / "disk"
-            self.server = Knfsd(guest(0, memory_MiB=SERVER_MiB, delay="", disk=disk))
+            self.server = Knfsd(guest(0, memory_MiB=SERVER_MiB, delay="", disk=disk), self._disk_bytes)
         else:
             self.server = Ganesha(self.network, self.run_folder, nfs_lease_s)
-        self.clients = [guest(index, memory_MiB=CLIENT_MiB, delay=delay) for index in range(1, clients + 1)]
+        self.clients = [guest(i, memory_MiB=self._client_MiB, delay=delay) for i in range(1, clients + 1)]
         self.server.begin()
         for client in self.clients:
             client.environment = self._environment
@@ -122,6 +126,10 @@ class Rig:
                 client.begin_to_boot()
         for client in self.clients:
             client.recover()
+
+    def put(self, source: Path, name: str) -> None:
+        """Copies a file of this machine to the export, by the server itself; it must be in one of the shares."""
+        self.server.put(source, name)
 
     def forward(self, url: str) -> str:
         """Lets guests reach what listens on this machine at `url`; the URL that they are to use."""

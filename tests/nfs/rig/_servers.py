@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import time
@@ -32,11 +33,11 @@ EXPORT {{
 class Knfsd:
     """The server of the Linux kernel, in a guest of its own, on an ext4 of its own."""
 
-    def __init__(self, guest: Guest) -> None:
+    def __init__(self, guest: Guest, disk_bytes: int) -> None:
         self.guest = guest
         assert guest.disk is not None
         with guest.disk.open("wb") as disk:
-            disk.truncate(DISK_bytes)
+            disk.truncate(disk_bytes)
         quick = "lazy_itable_init=1,lazy_journal_init=1"
         command = ["mkfs.ext4", "-q", "-F", "-E", quick, str(guest.disk)]
         subprocess.run(command, check=True, env={"PATH": PATH}, stdin=subprocess.DEVNULL)
@@ -46,6 +47,9 @@ class Knfsd:
 
     def await_start(self) -> None:
         self.guest.await_boot()
+
+    def put(self, source: Path, name: str) -> None:
+        self.guest.run(["cp", str(source), f"/mnt/export/{name}"], env={"PATH": PATH})
 
     def kill(self) -> None:
         self.guest.kill()
@@ -97,6 +101,9 @@ class Ganesha:
                     texts = [(self.folder / name).read_text(errors="replace")[-3000:] for name in ("output", "log")]
                     raise AssertionError(f"nfs-ganesha has not come up: {''.join(texts)}") from None
                 time.sleep(0.05)
+
+    def put(self, source: Path, name: str) -> None:
+        shutil.copy(source, self.folder / "export" / name)
 
     def kill(self) -> None:
         if self._program is not None:

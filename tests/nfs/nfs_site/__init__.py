@@ -1,0 +1,1 @@
+"""A Django site for guests: a session in the database, a few tables, the admin. `driver` does its requests."""
