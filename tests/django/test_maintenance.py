@@ -215,6 +215,29 @@ def test_status_of_an_ordinary_database(ordinary_site):
     assert said.startswith(f"default: {ordinary_site.database} is an ordinary database\n")
 
 
+@pytest.mark.parametrize("which", ["site", "ordinary_site"])
+def test_whoever_looks_cannot_write(request, which):
+    site = request.getfixturevalue(which)
+    error = site.error("""
+from django_sqlite_efs.management.databases import existing_file, reading
+with reading(connection, existing_file(connection)) as reader:
+    assert reader.cursor().execute("SELECT count(*) FROM notes_author").fetchone()[0] in (0, 1)
+    reader.cursor().execute("INSERT INTO notes_author (name) VALUES ('x')")
+""")
+    assert "attempt to write a readonly database" in error
+
+
+@pytest.mark.parametrize("option", ["init_command", "init_commands"])
+@pytest.mark.parametrize("which", ["site", "ordinary_site"])
+def test_an_init_command_that_writes_is_no_hindrance(request, which, option):
+    site = request.getfixturevalue(which)
+    site.configure(IN_APPS, OPTIONS=repr({option: "PRAGMA user_version = 7; CREATE TABLE written (a)"}))
+    before = tree(site.folder)
+    for command in (["efs_status"], ["efs_verify"], ["efs_backup", "../copy"]):
+        site.manage(*command)
+    assert tree(site.folder) == before
+
+
 def test_another_database_by_its_alias_through_a_link_and_a_uri(site):
     link = site.folder / "a link"
     link.symlink_to(site.database)

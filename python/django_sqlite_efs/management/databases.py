@@ -21,6 +21,7 @@ from django_sqlite_efs import conf, names
 from django_sqlite_efs.base import DatabaseWrapper
 
 _MAX_ATTEMPTS = 10
+_INIT_OPTIONS = ("init_command", "init_commands")
 
 _T = TypeVar("_T")
 
@@ -105,7 +106,10 @@ def is_live(file: Path) -> bool:
 
 @contextlib.contextmanager
 def reading(connection: DatabaseWrapper, file: Path) -> Iterator[StockDatabaseWrapper]:
-    """A new connection to the same database that cannot write, nor make it live: an ordinary one is stock SQLite's."""
+    """A new connection to the same database that cannot write, nor make it live: an ordinary one is stock SQLite's.
+
+    The site's own init_command is not run, which may write.
+    """
     reader = _live_reader(connection) if is_live(file) else _ordinary_reader(connection, file)
     try:
         reader.ensure_connection()
@@ -117,6 +121,8 @@ def reading(connection: DatabaseWrapper, file: Path) -> Iterator[StockDatabaseWr
 def _live_reader(connection: DatabaseWrapper) -> DatabaseWrapper:
     reader = connection.copy()
     name = reader.settings_dict["NAME"]
+    for option in _INIT_OPTIONS:
+        reader.settings_dict["OPTIONS"].pop(option, None)
     reader.settings_dict["NAME"] = names.with_parameters(
         name if names.is_uri(name) else sqlite_efs.uri(name), {"mode": "ro"}
     )
@@ -126,8 +132,8 @@ def _live_reader(connection: DatabaseWrapper) -> DatabaseWrapper:
 def _ordinary_reader(connection: DatabaseWrapper, file: Path) -> StockDatabaseWrapper:
     settings = connection.copy().settings_dict
     settings["NAME"] = f"{file.as_uri()}?mode=ro"
-    not_stock = conf.OWN_OPTIONS - {"timeout"}
-    settings["OPTIONS"] = {name: value for name, value in settings["OPTIONS"].items() if name not in not_stock}
+    left_out = conf.OWN_OPTIONS.union(_INIT_OPTIONS) - {"timeout"}
+    settings["OPTIONS"] = {name: value for name, value in settings["OPTIONS"].items() if name not in left_out}
     return StockDatabaseWrapper(settings, connection.alias)
 
 
