@@ -358,6 +358,18 @@ def test_a_commit_meanwhile_is_not_in_the_copy(site):
     assert site.script("print(Author.objects.count())") == "0"
 
 
+def test_a_commit_meanwhile_to_an_ordinary_database_is_not_in_the_copy(ordinary_site):
+    file = ordinary_site.database
+    with closing(sqlite3.connect(file)) as stock:
+        stock.execute("PRAGMA journal_mode = WAL")
+        stock.executemany("INSERT INTO notes_author (name) VALUES (?)", [(f"{i:05}" + "x" * 90,) for i in range(2000)])
+        stock.commit()
+        during = f"other = sqlite3.connect({str(file)!r}); other.execute('DELETE FROM notes_author'); other.commit()"
+        ordinary_site.script(f"DURING = {during!r}\n" + DURING_THE_COPY)
+        assert stock.execute("SELECT count(*) FROM notes_author").fetchone() == (0,)
+    assert len(authors(ordinary_site.folder / "copy")) == 2000
+
+
 def test_a_copy_whose_state_is_merged_away_is_begun_again(site):
     """Then the file has newer pages, and those of the state that the copy began with are nowhere any more."""
     fill(site)
