@@ -40,7 +40,7 @@ class Command(BaseCommand):
         else:
             report = _make(boto3, table)
             text = f"{table}: {'made' if report['made'] else 'was there'}; its TTL is on {TTL_ATTRIBUTE}."
-        self.stdout.write(json.dumps(report) if options["json"] else text)
+        self.stdout.write(json.dumps({"database": options["database"], **report}) if options["json"] else text)
 
 
 def _table_of(alias: str) -> str:
