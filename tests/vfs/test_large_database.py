@@ -117,7 +117,9 @@ def at_both_sizes(tmp_path, measure):
         for size, pages in SIZES.items():
             found[size].append(measure(made(tmp_path / f"{size} {attempt}", pages)))
         for large, small in itertools.product(found["4 GiB"], found["4 MiB"]):
-            if all(abs(large[what] - small[what]) <= CLOCK_CALLS for what in large if what != "more bytes than the log"):
+            if all(
+                abs(large[what] - small[what]) <= CLOCK_CALLS for what in large if what != "more bytes than the log"
+            ):
                 return large
     raise AssertionError(found)
 
