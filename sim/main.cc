@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
+#include <cinttypes>
 #include <cstdio>
 #include <map>
 #include <string>
@@ -137,19 +138,19 @@ int Judge(const Arguments& arguments) {
 // Calls and waits by the number of machines; the numbers do not depend on the machine that this runs on.
 int PrintGrowth() {
   constexpr double kMs = kMillisecond;
-  std::printf(
-      "        SELECT, nobody writes          SELECT                 commit of one UPDATE\n"
-      "hosts   calls      ms         calls      ms slowest       calls  lease      ms slowest  refused\n");
+  std::printf("        SELECT, nobody writes          SELECT                 commit of one UPDATE\n");
+  std::printf("hosts   calls      ms         calls      ms slowest       calls  lease      ms slowest  refused\n");
   bool lost = false;
   for (const int hosts : {1, 2, 4, 8, 16, 32, 64, 128, 200}) {
     const GrowthRow row = MeasureGrowth(hosts);
-    std::printf("%5d   %5llu %7.1f         %5llu %7.1f %7.1f       %5llu  %5.1f %7.1f %7.1f  %llu of %llu%s\n", hosts,
-                static_cast<unsigned long long>(row.quiet_reads.calls), double(row.quiet_reads.median) / kMs,
-                static_cast<unsigned long long>(row.reads.calls), double(row.reads.median) / kMs,
-                double(row.reads.slowest) / kMs, static_cast<unsigned long long>(row.commits.calls), row.lease_calls,
-                double(row.commits.median) / kMs, double(row.commits.slowest) / kMs,
-                static_cast<unsigned long long>(row.refused),
-                static_cast<unsigned long long>(row.refused + row.commits.operations), row.lost ? "  LOST" : "");
+    const uint64_t tried = row.commits.operations + row.refused;
+    std::printf("%5d   %5" PRIu64 " %7.1f         ", hosts, row.quiet_reads.calls,
+                double(row.quiet_reads.median) / kMs);
+    std::printf("%5" PRIu64 " %7.1f %7.1f       ", row.reads.calls, double(row.reads.median) / kMs,
+                double(row.reads.slowest) / kMs);
+    std::printf("%5" PRIu64 "  %5.1f %7.1f %7.1f  %" PRIu64 " of %" PRIu64 "%s\n", row.commits.calls, row.lease_calls,
+                double(row.commits.median) / kMs, double(row.commits.slowest) / kMs, row.refused, tried,
+                row.lost ? "  LOST" : "");
     std::fflush(stdout);
     lost = lost || row.lost;
   }
