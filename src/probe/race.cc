@@ -114,8 +114,10 @@ Result<std::string> Run(const Runner& runner, const std::string& kind) {
                     [&](uint64_t n) { return files.Open(runner.Path(n), OpenMode::kCreateNew).status(); });
   }
   if (kind == "rename") {
+    // To a name of one's own: that the file has got one and the same name, a server may rightly tell both.
+    const std::string end = runner.up ? ".up" : ".down";
     return TakeEach(runner, StatusCode::kNotFound,
-                    [&](uint64_t n) { return files.Rename(runner.Path(n), runner.Path(n) + ".done"); });
+                    [&](uint64_t n) { return files.Rename(runner.Path(n), runner.Path(n) + end); });
   }
   if (kind == "replace") return Replace(runner);
   if (kind == "watch") return Watch(runner);

@@ -14,7 +14,7 @@ namespace sqlite_efs::probe {
 // to PREFIX.COUNT, "down" the other way round, so that two meet in the middle. KIND:
 //     link     links PREFIX.MINE to each name             which it could, as a text of 0 and 1 for names 1 to COUNT
 //     create   creates each name                          the same
-//     rename   renames each name to PREFIX.N.done         the same
+//     rename   renames each name to one of its own        the same
 //     replace  puts a new file in the place of PREFIX.0, COUNT times, with the patterns of seeds 1 to COUNT
 //     watch    opens and reads PREFIX.0 after a listing, until it has the last pattern: "READ MISSING MIXED REMOVED",
 //              how often it was read, was not there, had no pattern as a whole, and was removed while it was open
