@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <deque>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "sim/client.h"
 #include "sim/history.h"

@@ -8,11 +8,8 @@ one round. Writes build/bench/engine.json, from which `--picture` draws docs/ben
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
-import platform
-import re
 import subprocess
 import sys
 import tempfile
@@ -20,6 +17,7 @@ from pathlib import Path
 from statistics import median, quantiles
 
 import charts
+import machine
 from support import ROOT, environment
 
 PROGRAM = ROOT / "build" / "engine_benchmark"
@@ -93,14 +91,6 @@ def ratios(found: dict[str, list[float]], kind: str = "") -> dict[str, float]:
     return result
 
 
-def processor() -> str:
-    try:
-        model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    except OSError:
-        model = None
-    return f"{model.group(1) if model else platform.machine()}, {os.cpu_count()} cores"
-
-
 def file_system(folder: Path) -> str:
     done = subprocess.run(["findmnt", "-n", "-o", "FSTYPE", "-T", folder], capture_output=True, text=True)
     return (done.stdout.split() or ["?"])[-1]  # of mounts one over the other, the one that is seen
@@ -112,9 +102,7 @@ def print_row(what: str, *cells: str) -> None:
 
 def run(names: list[str], folder: Path, rounds: int) -> dict:
     about = {
-        "date": datetime.date.today().isoformat(),
-        "processor": processor(),
-        "kernel": platform.release(),
+        **machine.describe(),
         "file_system": file_system(folder),
         "rounds": rounds,
     }

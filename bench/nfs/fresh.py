@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from nfs_site import ENTRIES_OF_50_MiB
+
 from .machines import Engine, Here, Machines, local_folder, make_operations, make_site, typical
 from .report import Report, milliseconds
 
-ENTRIES = 95_000  # of a database of 50 MiB
 SHARE_GOAL = 0.25  # of stock's calls
 NAMES = "[os.stat(path + end) for end in ('', '-wal') if os.path.exists(path + end)]"
 
@@ -44,7 +45,7 @@ class Run:
 def run(machines: Machines, report: Report, rounds: int, delay: float) -> None:
     sources = {name: machines.folder / f"{name}.sqlite3" for name in ("operations", "site")}
     make_operations(sources["operations"])
-    make_site(sources["site"], ENTRIES)
+    make_site(sources["site"], ENTRIES_OF_50_MiB)
     for name, source in sources.items():
         for engine in ("stock", "ours"):
             machines.put(source, name, engine)

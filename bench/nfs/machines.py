@@ -72,7 +72,7 @@ class Engine:
 
     def measure(self, operation: str) -> Measured:
         counted = self._session.count(operation)
-        return Measured(Counter(counted.rpcs) + Counter(counted.later), counted.seconds)
+        return Measured(counted.all, counted.seconds)
 
     def end(self) -> None:
         self._session.process.close_input()

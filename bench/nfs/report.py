@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import os
-import platform
-import re
-from pathlib import Path
 from typing import Any
 
+import machine
 from rig import Guest
 from support import ROOT
 
@@ -19,12 +16,9 @@ PICTURES = ROOT / "docs" / "benchmarks"
 
 def describe(guest: Guest, server: str) -> dict[str, Any]:
     """The machine that it was measured on."""
-    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     versions = guest.evaluate("__import__('platform').release(), __import__('sqlite3').sqlite_version")
     return {
-        "date": datetime.date.today().isoformat(),
-        "processor": f"{model.group(1) if model else platform.machine()}, {os.cpu_count()} cores",
-        "kernel": platform.release(),
+        **machine.describe(),
         "client": f"Linux {versions[0]} (User-Mode-Linux), NFSv4.1, {guest.mount_options}",
         "server": server,
         "sqlite": versions[1],

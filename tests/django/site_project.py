@@ -1,8 +1,10 @@
 """A small Django project in a folder of its own, whose commands and scripts run in fresh processes."""
 
+import contextlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -45,6 +47,14 @@ def count(request):
     return HttpResponse(str(Author.objects.count()))
 
 urlpatterns = [path("add/<name>", add), path("count", count)]
+"""
+
+
+HOLD = """
+with transaction.atomic():
+    Author.objects.create(name="holder")
+    print("held", flush=True)
+    sys.stdin.read()
 """
 
 
@@ -105,6 +115,22 @@ class Project:
             stdout=subprocess.PIPE,
             text=True,
         )
+
+    def hold_the_lock(self, before: str = "") -> subprocess.Popen:
+        """Another process of the site, inside a write transaction until its input ends."""
+        process = self.start(before + HOLD)
+        assert process.stdout.readline() == "held\n"
+        return process
+
+    @contextlib.contextmanager
+    def holding_the_lock(self, before: str = "") -> Iterator[subprocess.Popen]:
+        """Such a process meanwhile; it commits in the end."""
+        process = self.hold_the_lock(before)
+        try:
+            yield process
+        finally:
+            process.stdin.close()
+        assert process.wait(timeout=600) == 0
 
     def script(self, text: str, *arguments, **kwargs) -> str:
         """Runs `text` with Django set up and the models imported; returns what it printed."""

@@ -103,22 +103,11 @@ bare.close()
     assert out == "True True"
 
 
-HOLD = """
-with transaction.atomic():
-    Author.objects.create(name="holder")
-    print("held", flush=True)
-    sys.stdin.read()
-"""
-
-
 @pytest.fixture
 def other_writer(migrated):
     """Another process of the same site, inside a write transaction until its input ends."""
-    process = migrated.start(HOLD)
-    assert process.stdout.readline() == "held\n"
-    yield process
-    process.stdin.close()
-    assert process.wait(timeout=600) == 0
+    with migrated.holding_the_lock() as process:
+        yield process
 
 
 @pytest.mark.parametrize("inside", ["contextlib.nullcontext()", "transaction.atomic()"])
@@ -452,8 +441,7 @@ print(Author.objects.count())
 
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGTERM])
 def test_the_lease_of_a_process_that_died_is_free(migrated, kill):
-    process = migrated.start(HOLD)
-    assert process.stdout.readline() == "held\n"
+    process = migrated.hold_the_lock()
     process.send_signal(kill)
     process.wait(timeout=600)
     assert migrated.script("Author.objects.create(name='next'); print(Author.objects.count())") == "1"

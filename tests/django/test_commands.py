@@ -170,19 +170,11 @@ def test_efs_checkpoint_of_another_database(filled):
 
 def test_efs_checkpoint_while_somebody_writes_is_an_error(filled):
     filled.configure(WITH_COMMANDS, OPTIONS="{'timeout': 3}")
-    writer = filled.start("""
-import sys
-with transaction.atomic():
-    Author.objects.create(name="holder")
-    print("held", flush=True)
-    sys.stdin.readline()
-""")
-    writer.stdout.readline()
-    done = filled.manage("efs_checkpoint", check=False)
+    with filled.holding_the_lock():
+        done = filled.manage("efs_checkpoint", check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("CommandError: default: database is locked")
     assert str(filled.database) in done.stderr
-    writer.communicate("\n")
     assert filled.manage("efs_checkpoint").stdout.startswith("default: ")
 
 

@@ -136,16 +136,8 @@ os._exit(0)  # so that it is not the end of the process that gives it back
 
 
 def test_the_error_says_who_holds_the_lease_since_when_and_until_when(site):
-    holder = site.start("""
-os.environ["AWS_LAMBDA_FUNCTION_NAME"] = "polls"
-with transaction.atomic():
-    Author.objects.create(name="holder")
-    print("held", flush=True)
-    sys.stdin.readline()
-""")
-    assert holder.stdout.readline() == "held\n"
-    error = site.error("Author.objects.create(name='waiter')")
-    holder.communicate("\n")
+    with site.holding_the_lock('os.environ["AWS_LAMBDA_FUNCTION_NAME"] = "polls"\n') as holder:
+        error = site.error("Author.objects.create(name='waiter')")
     time = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
     assert re.fullmatch(
         rf"django\.db\.utils\.OperationalError: database is locked: {site.database} is being written by [^ ]+, "

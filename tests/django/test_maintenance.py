@@ -186,15 +186,8 @@ def test_status_says_how_many_segments_there_are(site):
 
 
 def test_status_waits_for_no_writer(site):
-    writer = site.start("""
-with transaction.atomic():
-    Author.objects.create(name="holder")
-    print("held", flush=True)
-    sys.stdin.readline()
-""")
-    writer.stdout.readline()
-    assert report(site, "efs_status")["state"] == "live"
-    writer.communicate("\n")
+    with site.holding_the_lock():
+        assert report(site, "efs_status")["state"] == "live"
 
 
 @pytest.mark.parametrize("command", [["efs_status"], ["efs_verify"], ["efs_backup", "../copy"]])

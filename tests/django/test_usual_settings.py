@@ -94,21 +94,14 @@ elsewhere("print(Author.objects.count())")
 
 def test_busy_timeout_is_waited_for_besides_timeout(migrated):
     migrated.configure(OPTIONS=repr({"timeout": 3, "init_command": "PRAGMA busy_timeout = 1500"}))
-    holder = migrated.start("""
-with transaction.atomic():
-    Author.objects.create(name="holder")
-    print("held", flush=True)
-    sys.stdin.read()
-""")
-    assert holder.stdout.readline() == "held\n"
-    out = migrated.script("""
+    with migrated.holding_the_lock():
+        out = migrated.script("""
 begin = time.monotonic()
 try:
     Author.objects.create(name="late")
 except OperationalError as error:
     print(time.monotonic() - begin)
 """)
-    holder.communicate()
     assert float(out) >= 4.4
 
 

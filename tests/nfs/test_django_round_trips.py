@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from nfs_site import ENTRIES_OF_50_MiB
 from rig import MOUNT
 from support import environment
 
 HERE = Path(__file__).parent
 TIMES = 3  # what a quiet moment is counted besides only adds
-ENTRIES = 95_000  # of a database of 50 MiB
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,7 @@ def sites(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sites")
     paths = {"small": folder / "small", "large": folder / "large"}
     env = environment(PYTHONPATH=str(HERE))
-    for name, entries in (("small", 0), ("large", ENTRIES)):
+    for name, entries in (("small", 0), ("large", ENTRIES_OF_50_MiB)):
         subprocess.run([sys.executable, "-m", "nfs_site.driver", paths[name], str(entries)], check=True, env=env)
     assert 1 << 19 < paths["small"].stat().st_size < 1 << 21
     assert 48 << 20 < paths["large"].stat().st_size < 52 << 20
@@ -54,10 +54,6 @@ def lease(rig, counted, lease_table):
     return lease_table | {"AWS_ENDPOINT_URL_DYNAMODB": rig.forward(counted.url)}
 
 
-def calls(cost) -> int:
-    return sum(cost.rpcs.values()) + sum(cost.later.values())
-
-
 @pytest.mark.parametrize(
     ("name", "path", "budget", "lease_budget", "options"),
     [
@@ -80,7 +76,7 @@ def test_a_request_keeps_to_its_round_trips(
         for _ in range(TIMES):
             before = len(counted.actions)
             cost = session.count(f"get({path!r})")
-            costs.append((calls(cost), len(counted.actions) - before, {**cost.rpcs}))
+            costs.append((cost.all.total(), len(counted.actions) - before, {**cost.rpcs}))
         found[engine] = min(costs, key=lambda one: one[:2])
         site.end(session)
     measured(f"{name}: {found}, at most {budget} and {lease_budget} of the lease")
@@ -101,7 +97,7 @@ def test_the_admin_s_list_in_a_fresh_process(rig, shared, sites, lease, measured
         for _ in range(TIMES):
             session = site.process(engine)
             cost = session.count(f"assert get('/admin/nfs_site/{model}/').count('action-select\"') == 100")
-            costs.append((calls(cost), {**cost.rpcs}))
+            costs.append((cost.all.total(), {**cost.rpcs}))
             site.end(session)
         found[engine] = min(costs, key=lambda one: one[0])
     measured(f"admin's list of {model}: {found}, at most {budget}")

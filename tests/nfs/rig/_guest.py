@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,6 +45,10 @@ class Counted(NamedTuple):
     rpcs: dict[str, int]  # calls by operation, answered when it returned: what it waited for
     later: dict[str, int]  # those that were answered afterwards, as the CLOSE of a file is
     seconds: float
+
+    @property
+    def all(self) -> Counter[str]:
+        return Counter(self.rpcs) + Counter(self.later)
 
 
 class Process:
