@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,13 @@ struct FileAttributes {
   bool operator==(const FileAttributes&) const = default;
 };
 
+// A piece of a file to be read.
+struct ReadRequest {
+  uint64_t offset = 0;
+  MutableBytes out;
+  size_t done = 0;  // bytes read, as ReadAt() returns them
+};
+
 // An open file: a descriptor, closed with the object. Thread-safe, except that closing must not race with use.
 // "Asks the server" means one round trip on NFS, and never an answer from a cache.
 class File {
@@ -33,6 +41,15 @@ class File {
   // server. Otherwise NFS may answer from this host's cache, which may be older than the last Look(): Linux drops
   // nothing of it while any process of the host has the file open for writing, or when two changes have one stamp.
   virtual Result<size_t> ReadAt(uint64_t offset, MutableBytes out) = 0;
+
+  // The same for several pieces, in no certain order. Opened as kReadFresh on NFS, all are under way together, so that
+  // they take about as long as one; where the system has no such calls, one after the other.
+  virtual Status ReadAll(std::span<ReadRequest> requests) {
+    for (ReadRequest& request : requests) {
+      EFS_ASSIGN_OR_RETURN(request.done, ReadAt(request.offset, request.out));
+    }
+    return {};
+  }
 
   // Writes all of `data` at `offset`, or fails; after a failure any part of it may have been, or may yet be, written.
   virtual Status WriteAt(uint64_t offset, Bytes data) = 0;

@@ -19,6 +19,7 @@
 
 #include "os/file_system.h"
 #include "os/mount.h"
+#include "os/read_together.h"
 
 namespace sqlite_efs {
 namespace {
@@ -96,8 +97,8 @@ bool IsOfDisk(uint32_t major_number) { return major_number != 0; }
 
 class PosixFile final : public File {
  public:
-  PosixFile(Descriptors::Slot slot, std::string path, const FileAttributes& opened)
-      : slot_(slot), path_(std::move(path)), opened_(opened) {}
+  PosixFile(Descriptors::Slot slot, std::string path, const FileAttributes& opened, bool asks_the_server)
+      : slot_(slot), path_(std::move(path)), opened_(opened), asks_the_server_(asks_the_server) {}
   ~PosixFile() override { Descriptors::Instance().Close(slot_); }
   PosixFile(const PosixFile&) = delete;
   PosixFile& operator=(const PosixFile&) = delete;
@@ -114,6 +115,19 @@ class PosixFile final : public File {
       }
     }
     return done;
+  }
+
+  Status ReadAll(std::span<ReadRequest> requests) override {
+    if (!asks_the_server_ || requests.size() < 2) return File::ReadAll(requests);
+    ReadTogether(fd(), requests);
+    // What that has left: the rest of a short read, or all.
+    for (ReadRequest& request : requests) {
+      const MutableBytes rest = request.out.subspan(request.done);
+      if (rest.empty()) continue;
+      EFS_ASSIGN_OR_RETURN(const size_t more, ReadAt(request.offset + request.done, rest));
+      request.done += more;
+    }
+    return {};
   }
 
   Status WriteAt(uint64_t offset, Bytes data) override {
@@ -191,6 +205,7 @@ class PosixFile final : public File {
   Descriptors::Slot slot_;
   std::string path_;
   const FileAttributes opened_;
+  const bool asks_the_server_;  // O_DIRECT on NFS
 };
 
 // Whether a file lies on NFS, where O_DIRECT asks for no alignment and means the server.
@@ -250,13 +265,15 @@ class PosixFiles final : public FileSystem {
     const Place at = PlaceOf(path);
     const auto slot = descriptors.Open(at.directory, at.name, FlagsOf(mode) | O_CLOEXEC | O_NOCTTY, permissions);
     if (!descriptors.IsOpen(slot)) return Status::FromErrno(errno, "open", path);
-    if (mode != OpenMode::kReadFresh) return std::unique_ptr<File>(new PosixFile(slot, path, {}));
+    if (mode != OpenMode::kReadFresh) return std::unique_ptr<File>(new PosixFile(slot, path, {}, false));
     // The reply to an OPEN brings all attributes, as that to a SETATTR does.
     struct statx s = {};
     const bool known = ::statx(*slot, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &s) == 0;
-    std::unique_ptr<File> file(new PosixFile(slot, path, FromStatx(s)));
-    if (!known) return Status::FromErrno(errno, "look at", path);
-    if (IsOnNfs(s) && ::fcntl(*slot, F_SETFL, O_DIRECT) != 0) {
+    const int error = errno;
+    const bool on_nfs = known && IsOnNfs(s);
+    std::unique_ptr<File> file(new PosixFile(slot, path, FromStatx(s), on_nfs));
+    if (!known) return Status::FromErrno(error, "look at", path);
+    if (on_nfs && ::fcntl(*slot, F_SETFL, O_DIRECT) != 0) {
       return Status::FromErrno(errno, "read past the cache of this host", path);
     }
     return file;

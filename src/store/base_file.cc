@@ -80,11 +80,20 @@ Status BaseFile::CheckHeader(const FileAttributes& attributes) {
                          " bytes, it has " + std::to_string(attributes.size) + "; restore it from a backup");
 }
 
-Result<size_t> BaseFile::ReadPages(PageNumber first, MutableBytes out) const {
-  assert(first.value != 0 && out.size() % page_size_ == 0);
-  EFS_ASSIGN_OR_RETURN(const size_t size, file_->ReadAt(uint64_t{first.value - 1} * page_size_, out));
-  std::fill(out.begin() + static_cast<ptrdiff_t>(size), out.end(), std::byte{0});
-  return size / page_size_;
+Status BaseFile::ReadPages(std::span<BasePages> runs) const {
+  std::vector<ReadRequest> requests;
+  requests.reserve(runs.size());
+  for (const BasePages& run : runs) {
+    assert(run.first.value != 0 && run.out.size() % page_size_ == 0);
+    requests.push_back({uint64_t{run.first.value - 1} * page_size_, run.out});
+  }
+  EFS_RETURN_IF_ERROR(file_->ReadAll(requests));
+  for (size_t i = 0; i < runs.size(); i++) {
+    const size_t size = requests[i].done;
+    std::ranges::fill(runs[i].out.subspan(size), std::byte{0});
+    runs[i].found = size / page_size_;
+  }
+  return {};
 }
 
 Result<uint32_t> BaseFile::PageCount() const {

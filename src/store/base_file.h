@@ -3,6 +3,7 @@
 
 #include <array>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -34,6 +35,13 @@ uint32_t PageSizeOf(Bytes header);
 // The number of pages that the header states; 0 if that is not valid.
 uint32_t PageCountOf(Bytes header);
 
+// Pages of the base that lie side by side.
+struct BasePages {
+  PageNumber first;
+  MutableBytes out;  // as many pages as it holds
+  size_t found = 0;  // how many whole pages the file had there
+};
+
 // The base of a live database, open for reading. Thread-safe.
 class BaseFile {
  public:
@@ -45,9 +53,8 @@ class BaseFile {
   uint32_t page_size() const { return page_size_; }
   File& file() { return *file_; }
 
-  // Reads pages from `first` on, as many as `out` holds; zeros beyond the end of the file. Returns how many whole pages
-  // the file had there.
-  Result<size_t> ReadPages(PageNumber first, MutableBytes out) const;
+  // Reads them all, together; zeros beyond the end of the file.
+  Status ReadPages(std::span<BasePages> runs) const;
   Result<uint32_t> PageCount() const;
 
   // As the file was opened: how many pages it had, and its first ones, once. Not thread-safe.

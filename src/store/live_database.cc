@@ -7,6 +7,8 @@
 namespace sqlite_efs {
 namespace {
 
+constexpr size_t kShareOfForetold = 4;  // of the cache, one part in so many may be for pages that are only foretold
+
 // The log, with the segment that its last writer is known to have left. To be asked for before it is opened: a segment
 // that was sealed and has lost its successor would get another one.
 Result<LogListing> ListWithLast(FileSystem& files, const Layout& layout, const std::optional<CleanRelease>& left) {
@@ -38,6 +40,7 @@ Result<std::shared_ptr<LiveDatabase>> LiveDatabase::Open(const Environment& envi
   EFS_ASSIGN_OR_RETURN(live->base_, BaseFile::OpenAndRead(environment.files, layout.base()));
   live->cache_ = std::make_unique<PageCache>(options.cache_bytes, live->page_size());
   live->read_ahead_ = std::make_unique<ReadAhead>(live->page_size());
+  live->tree_walk_ = std::make_unique<TreeWalk>(options.cache_bytes / live->page_size() / kShareOfForetold);
   live->frame_buffer_ = std::make_unique<FrameBuffer>(live->page_size());
   const Status opened = live->OpenLog(listing);
   // A number that was merged and removed since the listing may have been given again, by a seal that came too late.
@@ -76,11 +79,8 @@ Status LiveDatabase::OpenLog(const LogListing& listing) {
       log_, Log::Open(files(), environment_.clock, layout_, page_size(), listing.segments, *cache_, before_drop));
   // What was read of the base is believed: the last segment was seen live since, at its opening at the earliest.
   const LogPosition newest = log_->newest();
-  const std::vector<std::byte> head = base_->TakeHead();
-  for (size_t i = 0; i < head.size() / page_size(); i++) {
-    const PageNumber page = {static_cast<uint32_t>(i + 1)};
-    cache_->PutBase(page, newest.segment, epoch, Bytes(head).subspan(i * page_size(), page_size()));
-  }
+  std::vector<std::byte> head = base_->TakeHead();
+  Keep(newest, epoch, {{1}, head, head.size() / page_size()});
   // No commit in the log: the base says how large the database is.
   if (newest.page_count == 0) log_->SetBasePageCount(base_->opened_page_count());
   return {};
@@ -121,6 +121,7 @@ Status LiveDatabase::ReadPage(const LogPosition& at, PageNumber page, size_t off
   }
   EFS_RETURN_IF_ERROR(read);
   cache_->PutFrame(segment, location->frame, buffer);
+  tree_walk_->Note(page, buffer);
   std::memcpy(out.data(), buffer.data() + offset, out.size());
   return {};
 }
@@ -135,19 +136,43 @@ Status LiveDatabase::CheckMerged(const Segment& segment) {
 Status LiveDatabase::ReadPageFromBase(const LogPosition& at, PageNumber page, size_t offset, MutableBytes out) {
   if (cache_->GetBase(page, at.segment, offset, out)) return {};
   const uint64_t epoch = cache_->base_epoch();
-  const PageRun run = read_ahead_->Around(page, cache_->room_pages());
-  std::vector<std::byte> buffer(run.count * size_t{page_size()});
-  pages_from_base += run.count;
-  EFS_ASSIGN_OR_RETURN(const size_t found, base_->ReadPages(run.first, buffer));
-  EFS_RETURN_IF_ERROR(log_->CheckBase(at));  // after the read: a merge that began before it may have changed the page
-  const auto content = [&](size_t i) { return Bytes(buffer).subspan(i * page_size(), page_size()); };
-  for (size_t i = 0; i < found; i++) {
-    cache_->PutBase({run.first.value + static_cast<uint32_t>(i)}, at.segment, epoch, content(i));
+  const std::vector<PageRun> runs = RunsWith(at, page);
+  size_t count = 0;
+  for (const PageRun& run : runs) count += run.count;
+  std::vector<std::byte> buffer(count * page_size());
+  MutableBytes rest = buffer;
+  std::vector<BasePages> pages;
+  for (const PageRun& run : runs) {
+    pages.push_back({run.first, rest.first(run.count * size_t{page_size()})});
+    rest = rest.subspan(pages.back().out.size());
   }
-  const Bytes wanted = content(page.value - run.first.value);
-  cache_->PutBase(page, at.segment, epoch, wanted);
-  std::memcpy(out.data(), wanted.data() + offset, out.size());
+  pages_from_base += count;
+  EFS_RETURN_IF_ERROR(base_->ReadPages(pages));
+  EFS_RETURN_IF_ERROR(log_->CheckBase(at));  // after the read: a merge that began before it may have changed the page
+  const size_t wanted = page.value - runs.front().first.value;
+  pages.front().found = std::max(pages.front().found, wanted + 1);  // zeros beyond the end of the file
+  for (const BasePages& run : pages) Keep(at, epoch, run);
+  std::memcpy(out.data(), buffer.data() + wanted * page_size() + offset, out.size());
   return {};
+}
+
+// What to read of the base because `page` is wanted; the run with that page comes first.
+std::vector<PageRun> LiveDatabase::RunsWith(const LogPosition& at, PageNumber page) {
+  const PageRun around = read_ahead_->Around(page, cache_->room_pages());
+  std::vector<PageNumber> later = tree_walk_->After(page);
+  std::erase_if(later, [&](PageNumber next) { return cache_->HasBase(next, at.segment) || log_->Find(next, at); });
+  std::vector<PageRun> runs = RunsOf(std::move(later), around);
+  runs.insert(runs.begin(), around);
+  return runs;
+}
+
+void LiveDatabase::Keep(const LogPosition& at, uint64_t epoch, const BasePages& pages) {
+  for (size_t i = 0; i < pages.found; i++) {
+    const PageNumber page = {pages.first.value + static_cast<uint32_t>(i)};
+    const Bytes content = pages.out.subspan(i * page_size(), page_size());
+    cache_->PutBase(page, at.segment, epoch, content);
+    tree_walk_->Note(page, content);
+  }
 }
 
 Result<LogPosition> LiveDatabase::BeginTenure(Instant deadline) {

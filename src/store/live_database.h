@@ -14,6 +14,7 @@
 #include "store/merger.h"
 #include "store/page_cache.h"
 #include "store/read_ahead.h"
+#include "store/tree_walk.h"
 
 namespace sqlite_efs {
 
@@ -90,6 +91,8 @@ class LiveDatabase {
   Status Join(const CleanRelease& previous);
   Status CheckMerged(const Segment& segment);
   Status ReadPageFromBase(const LogPosition& at, PageNumber page, size_t offset, MutableBytes out);
+  std::vector<PageRun> RunsWith(const LogPosition& at, PageNumber page);
+  void Keep(const LogPosition& at, uint64_t epoch, const BasePages& pages);
   Status OwnNewSegment(Instant deadline);
   void SetTenure(Tenure tenure);
 
@@ -101,6 +104,7 @@ class LiveDatabase {
   std::unique_ptr<BaseFile> base_;
   std::unique_ptr<PageCache> cache_;
   std::unique_ptr<ReadAhead> read_ahead_;  // of the base
+  std::unique_ptr<TreeWalk> tree_walk_;
   std::unique_ptr<Log> log_;
   std::unique_ptr<Merger> merger_;
   std::unique_ptr<Lease> lease_;

@@ -22,6 +22,12 @@ bool PageCache::GetBase(PageNumber page, SegmentNumber at, size_t offset, Mutabl
   return Get({0, page.value}, at, offset, out);
 }
 
+bool PageCache::HasBase(PageNumber page, SegmentNumber at) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find({0, page.value});
+  return found != entries_.end() && at >= found->second->since;
+}
+
 void PageCache::PutBase(PageNumber page, SegmentNumber at, uint64_t epoch, Bytes content) {
   const std::lock_guard lock(mutex_);
   if (epoch == base_epoch_) PutLocked({0, page.value}, at, content);

@@ -25,6 +25,8 @@ class PageCache {
 
   // The same for a page of the base, for a snapshot that ends in segment `at`.
   bool GetBase(PageNumber page, SegmentNumber at, size_t offset, MutableBytes out);
+  // Whether GetBase() would find it.
+  bool HasBase(PageNumber page, SegmentNumber at) const;
   // `epoch` is what base_epoch() said before the page was read: it is not taken if pages were dropped since. Of two
   // contents the one that the earlier snapshot has read stays: it is right for both.
   void PutBase(PageNumber page, SegmentNumber at, uint64_t epoch, Bytes content);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <vector>
 
 #include "base/types.h"
 
@@ -14,6 +15,9 @@ struct PageRun {
   PageNumber first;
   uint32_t count = 1;
 };
+
+// The runs in which to read those pages besides a run that is read anyway: pages that lie near each other share one.
+std::vector<PageRun> RunsOf(std::vector<PageNumber> pages, const PageRun& besides);
 
 // Decides which pages are read together with one that is wanted. On NFS many take about as long as one; but they take
 // the place of others in a cache that is full. Thread-safe.

@@ -53,5 +53,21 @@ TEST(ReadAheadTest, Pages_that_are_as_large_as_a_round_trip_are_read_alone) {
   EXPECT_EQ(ahead.Around({3}, kPlenty).count, ReadAhead::kLargestRun_bytes / kLargePage);
 }
 
+TEST(RunsOfTest, Pages_that_lie_near_each_other_share_a_run) {
+  const std::vector<PageRun> runs = RunsOf({{400}, {100}, {104}, {111}, {120}, {401}}, {{1}, 32});
+  ASSERT_EQ(runs.size(), 3U);
+  ExpectRun(runs[0], 100, 12);
+  ExpectRun(runs[1], 120, 1);
+  ExpectRun(runs[2], 400, 2);
+}
+
+TEST(RunsOfTest, Pages_that_are_read_anyway_are_left_out) {
+  const std::vector<PageRun> runs = RunsOf({{32}, {33}, {64}, {65}}, {{33}, 32});
+  ASSERT_EQ(runs.size(), 2U);
+  ExpectRun(runs[0], 32, 1);
+  ExpectRun(runs[1], 65, 1);
+  EXPECT_TRUE(RunsOf({}, {{33}, 32}).empty());
+}
+
 }  // namespace
 }  // namespace sqlite_efs
