@@ -33,16 +33,15 @@ std::string Collapsed(const std::string& value) {
 
 }  // namespace
 
-const std::string& Signer::KeyOf(const Signature& with, const std::string& date) {
+void Signer::SetKey(const Signature& with, const std::string& date) {
   std::string from = date + "\n" + with.region + "\n" + with.service + "\n" + with.credentials.secret_access_key;
-  if (from == from_) return key_;
-  key_ = "AWS4" + with.credentials.secret_access_key;
+  if (from == key_from_) return;
+  keyed_hash_.SetKey("AWS4" + with.credentials.secret_access_key);
   for (const std::string_view part : {std::string_view(date), std::string_view(with.region),
                                       std::string_view(with.service), std::string_view(kEnd)}) {
-    key_ = Sha256::KeyedHash(key_, part);
+    keyed_hash_.SetKey(keyed_hash_.Hash(part));
   }
-  from_ = std::move(from);
-  return key_;
+  key_from_ = std::move(from);
 }
 
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
@@ -71,9 +70,10 @@ std::vector<HttpHeader> Signer::Headers(const HttpRequest& request, const std::s
   const std::string scope = date + "/" + with.region + "/" + with.service + "/" + kEnd;
   const std::string to_sign =
       std::string(kAlgorithm) + "\n" + time + "\n" + scope + "\n" + Hexadecimal(hash_.Hash(canonical));
+  SetKey(with, date);
   headers.push_back({"Authorization", std::string(kAlgorithm) + " Credential=" + with.credentials.access_key_id + "/" +
                                           scope + ", SignedHeaders=" + names +
-                                          ", Signature=" + Hexadecimal(Sha256::KeyedHash(KeyOf(with, date), to_sign))});
+                                          ", Signature=" + Hexadecimal(keyed_hash_.Hash(to_sign))});
   return headers;
 }
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "lease/dynamodb_reply.h"
+
 namespace sqlite_efs {
 namespace {
 
