@@ -80,8 +80,11 @@ class Reader {
     if (!MayStandHere() || !wanted_) return MayStandHere();
     Separate();
     AppendQuoted(value, &text_);
-    if (depth_ == kInValue) scalars_.Add(name_, type_, std::move(value));
-    if (depth_ == kInFieldValue && !field_type_.empty()) released_.Add(field_, field_type_, std::move(value));
+    if (depth_ == kInValue) {
+      scalars_.Add(name_, type_, std::move(value));
+    } else if (depth_ == kInFieldValue && !field_type_.empty()) {
+      released_.Add(field_, field_type_, std::move(value));
+    }
     return true;
   }
   bool key(string_t& key) {
