@@ -165,7 +165,7 @@ Result<DynamoDbLeaseStore::Answer> DynamoDbLeaseStore::Do(Step step, const Attem
   const std::string past = left_ ? '"' + left_->past + '"' : "";
   EFS_ASSIGN_OR_RETURN(Answer answer,
                        Put(std::move(held), IfFree(attempt.wanted.lock_id, seen()), attempt.deadline, past));
-  if (answer.as_known) answer.replaced = std::move(left_);
+  if (answer.as_known) answer.replaced = std::exchange(left_, std::nullopt);
   return answer;
 }
 

@@ -126,8 +126,11 @@ TEST_F(DynamoDbLeaseStoreTest, Who_comes_back_sees_what_others_left_meanwhile) {
   theirs.segment++;
   ASSERT_TRUE(b_.Release(theirs).ok());
   EXPECT_EQ(a_.BeginAndTry()->record->released, theirs);
-  // Its tenure ends without its doing: then what it would have left is not there.
+  ASSERT_TRUE(a_.Release(clean_).ok());
+  EXPECT_EQ(a_.BeginAndTry()->record->released, clean_);
+  // This tenure ends without its doing: then what it would have left is not there.
   b_.Begin();
+  b_.record.holder.clear();
   ASSERT_TRUE(Acquired(b_.Try(Unchanged(a_.record.lock_id))));
   ASSERT_TRUE(a_.Release(clean_).ok());
   ASSERT_TRUE(b_.Release(std::nullopt).ok());
