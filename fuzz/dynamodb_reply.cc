@@ -1,7 +1,7 @@
 // What DynamoDB replies: an item, or an error. The first byte says with which HTTP status.
+#include "lease/dynamodb_reply.h"
 #include "aws/dynamodb_error.h"
 #include "input.h"
-#include "lease/dynamodb_request.h"
 
 using namespace sqlite_efs;        // NOLINT(google-build-using-namespace): a program of one file
 using namespace sqlite_efs::fuzz;  // NOLINT(google-build-using-namespace)

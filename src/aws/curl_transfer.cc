@@ -22,6 +22,8 @@ struct FreeList {
   void operator()(curl_slist* list) const { Curl().slist_free_all(list); }
 };
 
+using HeaderList = std::unique_ptr<curl_slist, FreeList>;
+
 // The options of one request, for as long as the object lives; remembers the first that libcurl refused.
 class Options {
  public:
@@ -113,21 +115,23 @@ bool IsHeader(const HttpHeader& header) {
          header.value.front() != ' ' && header.value.back() != ' ' && std::ranges::all_of(header.value, in_value);
 }
 
-// All headers of `request`, to be freed by the caller; kInvalid for one that would be sent as something else.
-Result<curl_slist*> MakeHeaders(const HttpRequest& request, const std::string& host, Signer& signer) {
-  std::unique_ptr<curl_slist, FreeList> list;
+// All headers of `request`; kInvalid for one that would be sent as something else.
+Result<HeaderList> MakeHeaders(const HttpRequest& request, const std::string& host, Signer& signer) {
+  HeaderList list;
+  std::string line;
   for (const HttpHeader& header : request.sign_with ? signer.Headers(request, host) : request.headers) {
     if (!IsHeader(header)) {
       return Status::Invalid(header.name == "X-Amz-Security-Token"
                                  ? "the session token of the AWS credentials has characters that no token has"
                                  : "the HTTP header '" + header.name + "' is malformed");
     }
-    curl_slist* longer = Curl().slist_append(list.get(), (header.name + ": " + header.value).c_str());
+    line.assign(header.name).append(": ").append(header.value);
+    curl_slist* longer = Curl().slist_append(list.get(), line.c_str());
     if (longer == nullptr) return Status::Invalid("no memory for a request");
     static_cast<void>(list.release());
     list.reset(longer);
   }
-  return list.release();
+  return list;
 }
 
 void SetSafety(Options& options, const Certificates& certificates, Duration limit) {
@@ -216,15 +220,14 @@ Result<HttpResponse> Transfer(CurlSession& session, const HttpRequest& request, 
   const std::string host = url.host_and_port();
   if (limit <= Duration::zero()) return Status(StatusCode::kUnavailable, host + ": no time left to send a request");
   if (request.body.size() > kMaxRequestBytes) return Status::Invalid(host + ": a request that is too long to send");
-  EFS_ASSIGN_OR_RETURN(curl_slist* const headers, MakeHeaders(request, host, session.signer));
-  const std::unique_ptr<curl_slist, FreeList> owner(headers);
+  EFS_ASSIGN_OR_RETURN(const HeaderList headers, MakeHeaders(request, host, session.signer));
 
   std::array<char, CURL_ERROR_SIZE> detail{};
   Arrival arrival;
   Options options(session.handle);
   SetSafety(options, session.certificates, limit);
   SetRequest(options, request);
-  options.Set(CURLOPT_HTTPHEADER, headers);
+  options.Set(CURLOPT_HTTPHEADER, headers.get());
   options.Set(CURLOPT_ERRORBUFFER, detail.data());
   options.Set(CURLOPT_WRITEFUNCTION, &OnBody);
   options.Set(CURLOPT_WRITEDATA, &arrival);

@@ -64,7 +64,11 @@ const char* FindAll(void* library, LibCurl* curl) {
   symbols.Find("EVP_DigestUpdate", &curl->digest_update);
   symbols.Find("EVP_DigestFinal_ex", &curl->digest_final);
   symbols.Find("EVP_MD_CTX_free", &curl->digest_free);
-  symbols.Find("HMAC", &curl->hmac);
+  symbols.Find("HMAC_CTX_new", &curl->keyed_digest_new);
+  symbols.Find("HMAC_Init_ex", &curl->keyed_digest_init);
+  symbols.Find("HMAC_Update", &curl->keyed_digest_update);
+  symbols.Find("HMAC_Final", &curl->keyed_digest_final);
+  symbols.Find("HMAC_CTX_free", &curl->keyed_digest_free);
   return symbols.missing();
 }
 

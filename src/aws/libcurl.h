@@ -27,16 +27,19 @@ struct LibCurl {
   decltype(&::curl_url_cleanup) url_cleanup;
   decltype(&::curl_free) free;
   decltype(&::curl_getdate) getdate;
-  // EVP_sha256(), EVP_MD_CTX_new(), EVP_DigestInit_ex() and so on, HMAC(), whose types are in headers of another
-  // package.
+  // EVP_sha256(), EVP_MD_CTX_new(), EVP_DigestInit_ex(), HMAC_CTX_new(), HMAC_Init_ex() and so on, whose types are in
+  // headers of another package.
   const void* (*evp_sha256)();
   void* (*digest_new)();
   int (*digest_init)(void* context, const void* hash, void* engine);
   int (*digest_update)(void* context, const void* data, size_t size);
   int (*digest_final)(void* context, void* digest, unsigned* digest_size);
   void (*digest_free)(void* context);
-  unsigned char* (*hmac)(const void* hash, const void* key, int key_size, const void* data, size_t size, void* digest,
-                         unsigned* digest_size);
+  void* (*keyed_digest_new)();
+  int (*keyed_digest_init)(void* context, const void* key, int key_size, const void* hash, void* engine);
+  int (*keyed_digest_update)(void* context, const void* data, size_t size);
+  int (*keyed_digest_final)(void* context, void* digest, unsigned* digest_size);
+  void (*keyed_digest_free)(void* context);
 };
 
 // Loads libcurl and sets it up, once a process. kInvalid: it is not there, too old, or lacks what is needed; the

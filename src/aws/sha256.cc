@@ -22,10 +22,19 @@ std::string Sha256::Hash(std::string_view text) {
   return digest;
 }
 
-std::string Sha256::KeyedHash(std::string_view key, std::string_view text) {
+KeyedSha256::KeyedSha256() : context_(Curl().keyed_digest_new()) {}
+
+KeyedSha256::~KeyedSha256() { Curl().keyed_digest_free(context_); }
+
+void KeyedSha256::SetKey(std::string_view key) {
+  Curl().keyed_digest_init(context_, key.data(), static_cast<int>(key.size()), Curl().evp_sha256(), nullptr);
+}
+
+std::string KeyedSha256::Hash(std::string_view text) {
   std::string digest(kDigest_bytes, '\0');
-  Curl().hmac(Curl().evp_sha256(), key.data(), static_cast<int>(key.size()), text.data(), text.size(), digest.data(),
-              nullptr);
+  Curl().keyed_digest_init(context_, nullptr, 0, nullptr, nullptr);
+  Curl().keyed_digest_update(context_, text.data(), text.size());
+  Curl().keyed_digest_final(context_, digest.data(), nullptr);
   return digest;
 }
 

@@ -6,8 +6,8 @@
 
 namespace sqlite_efs {
 
-// SHA-256 and HMAC-SHA-256 by OpenSSL, as bytes. Its context is kept: to make one takes longer than to hash what a
-// request has. libcurl is loaded. One thread at a time.
+// SHA-256 and, below, HMAC-SHA-256 by OpenSSL, as bytes. Contexts are kept: to make one takes longer than to hash what
+// a request has. libcurl is loaded. One thread at a time.
 class Sha256 {
  public:
   Sha256();
@@ -17,7 +17,20 @@ class Sha256 {
 
   std::string Hash(std::string_view text);
 
-  static std::string KeyedHash(std::string_view key, std::string_view text);
+ private:
+  void* const context_;
+};
+
+class KeyedSha256 {
+ public:
+  KeyedSha256();
+  ~KeyedSha256();
+  KeyedSha256(const KeyedSha256&) = delete;
+  KeyedSha256& operator=(const KeyedSha256&) = delete;
+
+  // The key of what is hashed from now on.
+  void SetKey(std::string_view key);
+  std::string Hash(std::string_view text);
 
  private:
   void* const context_;

@@ -18,12 +18,11 @@ class Signer {
   std::vector<HttpHeader> Headers(const HttpRequest& request, const std::string& host);
 
  private:
-  const std::string& KeyOf(const Signature& with, const std::string& date);
+  void SetKey(const Signature& with, const std::string& date);
 
   Sha256 hash_;
-  // The latest key that was derived, which is good for a day, and what it was derived from.
-  std::string key_;
-  std::string from_;
+  KeyedSha256 keyed_hash_;
+  std::string key_from_;  // what its key, which is good for a day, was derived from
 };
 
 }  // namespace sqlite_efs

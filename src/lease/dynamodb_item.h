@@ -37,16 +37,16 @@ DynamoDbItem ReleasedItem(const LeaseRecord& mine, const std::optional<CleanRele
 std::string InPast(const std::string& lock_id);
 std::string AddToPast(const std::string& lock_id, const std::string& past);
 
-// The item that a reply of DynamoDB holds under `member` ("Attributes" or "Item"); nothing if it has none. kUnavailable
-// if the reply cannot be understood: what the request did is not known.
-Result<std::optional<DynamoDbItem>> ParseReply(std::string_view body, const char* member);
-
 // Attributes as one JSON object.
 std::string FormatAttributes(const DynamoDbAttributes& attributes);
 // The value of a text, and of a whole number.
-std::string TextValue(const std::string& text);
+std::string TextValue(std::string_view text);
 std::string NumberValue(int64_t number);
 std::string NumberValue(uint64_t number);
+
+// The same at the end of `text`, and any text as JSON has it; what is not UTF-8 is replaced.
+void AppendAttributes(const DynamoDbAttributes& attributes, std::string* text);
+void AppendQuoted(std::string_view value, std::string* text);
 
 }  // namespace sqlite_efs
 

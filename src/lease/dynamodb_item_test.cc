@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "lease/dynamodb_reply.h"
+
 namespace sqlite_efs {
 namespace {
 
@@ -73,6 +75,10 @@ TEST(DynamoDbItemTest, A_lock_id_of_another_type_is_one) {
 TEST(DynamoDbItemTest, A_half_promise_is_none) {
   for (const char* released :
        {R"({"S":"7"})", R"({"M":{}})", R"({"M":7})", "{}",
+        R"({"M":[{"segment":{"N":"7"},"salts":{"N":"1"},"frames":{"N":"1"},"store":{"S":"s"}}]})",
+        R"({"L":[{"segment":{"N":"7"},"salts":{"N":"1"},"frames":{"N":"1"},"store":{"S":"s"}}]})",
+        R"({"M":{"M":{"segment":{"N":"7"},"salts":{"N":"1"},"frames":{"N":"1"},"store":{"S":"s"}}}})",
+        R"({"M":{"segment":{"N":["7"]},"salts":{"N":"1"},"frames":{"N":"1"},"store":{"S":"s"}}})",
         R"({"M":{"segment":{"N":"7"},"salts":{"N":"1"},"frames":{"N":"1"}}})",
         R"({"M":{"segment":{"N":"-7"},"salts":{"N":"1"},"frames":{"N":"1"},"store":{"S":"s"}}})",
         R"({"M":{"segment":{"N":"7"},"salts":{"N":"1.5"},"frames":{"N":"1"},"store":{"S":"s"}}})",
@@ -95,9 +101,10 @@ TEST(DynamoDbItemTest, A_reply_without_an_item_has_none) {
 TEST(DynamoDbItemTest, Garbage_tells_nothing) {
   const std::string huge = R"({"Item":{"pk":{"S":")" + std::string(1 << 20, 'x') + R"("}}})";
   const std::string deep = R"({"Item":{"pk":{"L":)" + std::string(100'000, '[') + std::string(100'000, ']') + "}}}";
-  for (const std::string& body : {deep, std::string(), std::string("<html>"), std::string("[]"),
-                                  std::string(R"({"Item":7})"), std::string(R"({"Item":{"pk":"x"}})"),
-                                  std::string(R"({"Item":{"pk":)"), std::string(R"({"status":"fine"})"), huge}) {
+  for (const std::string& body :
+       {deep, std::string(), std::string("<html>"), std::string("[]"), std::string(R"({"Item":7})"),
+        std::string(R"({"Item":{"pk":"x"}})"), std::string(R"({"Item":{"pk":)"),
+        std::string(R"({"Item":{"pk":{"S":"x"},"pk":{"S":"y"}}})"), std::string(R"({"status":"fine"})"), huge}) {
     EXPECT_TRUE(ParseReply(body, "Item").status().Is(StatusCode::kUnavailable));
   }
 }

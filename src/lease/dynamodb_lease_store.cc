@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/uuid.h"
+#include "lease/dynamodb_reply.h"
 
 namespace sqlite_efs {
 namespace {
@@ -50,7 +51,7 @@ std::string DynamoDbLeaseStore::NameOf(const DynamoDb& service) {
 // --- requests
 
 Result<DynamoDbLeaseStore::Answer> DynamoDbLeaseStore::Ask(const char* action, const std::string& body,
-                                                           Instant deadline, const std::string& owner) {
+                                                           Instant deadline, std::string_view known) {
   const Result<DynamoDbReply> reply = service_->Call(action, body, deadline - clock_.Now());
   answered_ = reply.ok();
   if (!reply.ok()) return reply.status();
@@ -58,17 +59,19 @@ Result<DynamoDbLeaseStore::Answer> DynamoDbLeaseStore::Ask(const char* action, c
   answer.done = !reply->refused;
   if (reply->refused) {
     EFS_RETURN_IF_ERROR(SeeRefusal(reply->body));
-  } else if (owner.empty() || reply->body.find(owner) == std::string::npos) {
+  } else if (!known.empty() && reply->body.find(known) != std::string::npos) {
+    answer.as_known = true;
+  } else {
     EFS_ASSIGN_OR_RETURN(answer.replaced, ParseReply(reply->body, "Attributes"));
   }
   return answer;
 }
 
-Result<DynamoDbLeaseStore::Answer> DynamoDbLeaseStore::Put(const DynamoDbItem& item, const DynamoDbCondition& condition,
-                                                           Instant deadline, const std::string& owner) {
+Result<DynamoDbLeaseStore::Answer> DynamoDbLeaseStore::Put(DynamoDbItem item, const DynamoDbCondition& condition,
+                                                           Instant deadline, std::string_view known) {
   EFS_ASSIGN_OR_RETURN(Answer answer,
-                       Ask("PutItem", PutRequest(service_->table(), item.attributes, condition), deadline, owner));
-  if (answer.done) See(item);
+                       Ask("PutItem", PutRequest(service_->table(), item.attributes, condition), deadline, known));
+  if (answer.done) See(std::move(item));
   return answer;
 }
 
@@ -146,7 +149,7 @@ Result<DynamoDbLeaseStore::Answer> DynamoDbLeaseStore::Do(Step step, const Attem
     if (ticket_.empty()) ticket_ = NewTicket();
     queue.Append(ticket_);
     item.SetQueue(queue);
-    return Put(item, IfUnchanged(seen()), attempt.deadline);
+    return Put(std::move(item), IfUnchanged(seen()), attempt.deadline);
   }
   if (step == Step::kLook) return Put(*item_, DynamoDbCondition::Never(), attempt.deadline);
   // Who takes the lease from one that died has not waited for its turn: those before it keep theirs.
@@ -156,9 +159,14 @@ Result<DynamoDbLeaseStore::Answer> DynamoDbLeaseStore::Do(Step step, const Attem
   } else {
     queue.Serve(ticket_);
   }
-  const DynamoDbCondition condition =
-      step == Step::kTake ? IfUnchanged(seen()) : IfFree(attempt.wanted.lock_id, seen());
-  return Put(HeldItem(attempt.wanted, queue), condition, attempt.deadline);
+  DynamoDbItem held = HeldItem(attempt.wanted, queue);
+  if (step == Step::kTake) return Put(std::move(held), IfUnchanged(seen()), attempt.deadline);
+  // Each tenure is written to the front of the past by its end: if ours still stands there, nobody had the lease since.
+  const std::string past = left_ ? '"' + left_->past + '"' : "";
+  EFS_ASSIGN_OR_RETURN(Answer answer,
+                       Put(std::move(held), IfFree(attempt.wanted.lock_id, seen()), attempt.deadline, past));
+  if (answer.as_known) answer.replaced = std::exchange(left_, std::nullopt);
+  return answer;
 }
 
 AcquireReply DynamoDbLeaseStore::Taken(std::optional<DynamoDbItem> replaced) {
@@ -200,7 +208,7 @@ void DynamoDbLeaseStore::StopWaiting() {
     LeaseQueue queue = item.queue;
     queue.Remove(ticket_);
     item.SetQueue(queue);
-    (void)Put(item, IfUnchanged(seen()), deadline);
+    (void)Put(std::move(item), IfUnchanged(seen()), deadline);
   }
 }
 
@@ -209,8 +217,8 @@ void DynamoDbLeaseStore::StopWaiting() {
 Result<bool> DynamoDbLeaseStore::Renew(const LeaseRecord& renewed, Duration limit) {
   const Instant deadline = clock_.Now() + limit;
   for (int i = 0; i < kMaxRequests; i++) {
-    const DynamoDbItem item = HeldItem(renewed, item_ ? item_->queue : LeaseQueue());
-    EFS_ASSIGN_OR_RETURN(const Answer answer, Put(item, IfHeld(renewed, seen()), deadline, renewed.lock_id));
+    DynamoDbItem item = HeldItem(renewed, item_ ? item_->queue : LeaseQueue());
+    EFS_ASSIGN_OR_RETURN(const Answer answer, Put(std::move(item), IfHeld(renewed, seen()), deadline, renewed.lock_id));
     if (answer.done) return true;
     if (!item_ || item_->record.lock_id != renewed.lock_id || item_->record.version > renewed.version) return false;
   }
@@ -229,7 +237,10 @@ Status DynamoDbLeaseStore::Release(const LeaseRecord& mine, const std::optional<
             ? Ask("DeleteItem", DeleteRequest(service_->table(), mine.database_id, condition), deadline, mine.lock_id)
             : Put(ReleasedItem(mine, clean, past_, queue), condition, deadline, mine.lock_id);
     if (!answer.ok()) return answer.status();
-    if (answer->done) return {};
+    if (answer->done) {
+      if (!nothing_to_tell) left_ = std::exchange(item_, std::nullopt);
+      return {};
+    }
     if (!item_ || item_->record.lock_id != mine.lock_id) return {};
   }
   return {StatusCode::kUnavailable, "the lease in " + name() + " cannot be given back: its queue keeps changing"};

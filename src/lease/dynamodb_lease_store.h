@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "aws/dynamodb.h"
 #include "lease/dynamodb_item.h"
@@ -42,7 +43,8 @@ class DynamoDbLeaseStore final : public LeaseStore {
 
   struct Answer {
     bool done = false;                     // else the item that refused was seen
-    std::optional<DynamoDbItem> replaced;  // done: the item as it was before, unless that is known
+    bool as_known = false;                 // done, and the item was the one that is known
+    std::optional<DynamoDbItem> replaced;  // done: else the item as it was before
   };
 
   void BeginWaiting(const LeaseRecord& wanted);
@@ -56,11 +58,11 @@ class DynamoDbLeaseStore final : public LeaseStore {
   Status SeeRefusal(const std::string& body);
   const DynamoDbAttributes& seen() const;
 
-  // `owner`: the lock_id of the only item that the request can replace. A reply that has it is understood as far as
-  // anybody cares, and not looked at further.
-  Result<Answer> Put(const DynamoDbItem& item, const DynamoDbCondition& condition, Instant deadline,
-                     const std::string& owner = "");
-  Result<Answer> Ask(const char* action, const std::string& body, Instant deadline, const std::string& owner);
+  // `known`: what only an item that is known has, if the request replaces that one. A reply that has it is understood
+  // as far as anybody cares, and not looked at further.
+  Result<Answer> Put(DynamoDbItem item, const DynamoDbCondition& condition, Instant deadline,
+                     std::string_view known = "");
+  Result<Answer> Ask(const char* action, const std::string& body, Instant deadline, std::string_view known);
 
   const std::unique_ptr<DynamoDb> service_;
   Clock& clock_;
@@ -75,6 +77,8 @@ class DynamoDbLeaseStore final : public LeaseStore {
   bool answered_ = true;              // whether the latest request was
   bool held_ = false;
   std::string past_;  // the tenures before, if held_
+
+  std::optional<DynamoDbItem> left_;  // what was last given back, for who comes next to find
 };
 
 }  // namespace sqlite_efs

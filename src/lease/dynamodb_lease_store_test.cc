@@ -118,6 +118,29 @@ TEST_F(DynamoDbLeaseStoreTest, Another_process_joins_what_was_released_cleanly) 
   EXPECT_FALSE(c_.BeginAndTry()->record->released.has_value());
 }
 
+TEST_F(DynamoDbLeaseStoreTest, Who_comes_back_sees_what_others_left_meanwhile) {
+  ASSERT_TRUE(Acquired(a_.BeginAndTry()));
+  ASSERT_TRUE(a_.Release(clean_).ok());
+  ASSERT_TRUE(Acquired(b_.BeginAndTry()));
+  CleanRelease theirs = clean_;
+  theirs.segment++;
+  ASSERT_TRUE(b_.Release(theirs).ok());
+  EXPECT_EQ(a_.BeginAndTry()->record->released, theirs);
+  ASSERT_TRUE(a_.Release(clean_).ok());
+  EXPECT_EQ(a_.BeginAndTry()->record->released, clean_);
+  // This tenure ends without its doing: then what it would have left is not there.
+  b_.Begin();
+  b_.record.holder.clear();
+  ASSERT_TRUE(Acquired(b_.Try(Unchanged(a_.record.lock_id))));
+  ASSERT_TRUE(a_.Release(clean_).ok());
+  ASSERT_TRUE(b_.Release(std::nullopt).ok());
+  EXPECT_FALSE(a_.BeginAndTry()->record->released.has_value());
+  // Nor is it where the item was removed.
+  ASSERT_TRUE(a_.Release(clean_).ok());
+  service_.table.Remove(kId);
+  EXPECT_FALSE(a_.BeginAndTry()->record.has_value());
+}
+
 TEST_F(DynamoDbLeaseStoreTest, A_refusal_shows_the_holder) {
   ASSERT_TRUE(Acquired(a_.BeginAndTry()));
   const Result<AcquireReply> reply = b_.BeginAndTry();

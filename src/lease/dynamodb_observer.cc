@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "lease/dynamodb_lease_store.h"
+#include "lease/dynamodb_reply.h"
 
 namespace sqlite_efs {
 namespace {

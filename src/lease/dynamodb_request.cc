@@ -1,35 +1,49 @@
 #include "lease/dynamodb_request.h"
 
 namespace sqlite_efs {
+namespace {
 
-void DynamoDbCondition::Add(const std::string& term) {
-  if (!expression_.empty()) expression_ += " AND ";
-  expression_ += term;
+constexpr size_t kUsualRequest_bytes = 1500;
+
+}  // namespace
+
+// Begins another term with `before` and the attribute's placeholder: a name may be one of DynamoDB's reserved words.
+void DynamoDbCondition::Begin(std::string_view before, std::string_view attribute) {
+  if (!expression_.empty()) expression_.append(" AND ");
+  expression_.append(before).append("#").append(attribute);
+  // In quotes no name is a part of another one.
+  std::string name("\"#");
+  name.append(attribute).append("\":\"").append(attribute).append("\"");
+  if (names_.find(name) == names_.npos) names_.append(names_.empty() ? "" : ",").append(name);
 }
 
-// A name may be one of DynamoDB's reserved words; a placeholder is not.
-std::string DynamoDbCondition::Name(const std::string& attribute) {
-  names_.insert(attribute);
-  return "#" + attribute;
+// Ends it with the placeholder of `value`, of which an attribute has one, and `after`.
+void DynamoDbCondition::End(std::string_view attribute, std::string_view value, std::string_view after) {
+  expression_.append(":").append(attribute).append(after);
+  values_.append(values_.empty() ? "\":" : ",\":").append(attribute).append("\":").append(value);
 }
 
-std::string DynamoDbCondition::Value(const std::string& attribute, const std::string& value) {
-  values_[":" + attribute] = value;
-  return ":" + attribute;
+void DynamoDbCondition::IsAbsent(std::string_view attribute) {
+  Begin("attribute_not_exists(", attribute);
+  expression_.append(")");
 }
 
-void DynamoDbCondition::IsAbsent(const std::string& attribute) { Add("attribute_not_exists(" + Name(attribute) + ")"); }
-
-void DynamoDbCondition::Equals(const std::string& attribute, const std::string& value) {
-  Add(Name(attribute) + " = " + Value(attribute, value));
+void DynamoDbCondition::Equals(std::string_view attribute, std::string_view value) {
+  Begin("", attribute);
+  expression_.append(" = ");
+  End(attribute, value, "");
 }
 
-void DynamoDbCondition::IsAtMost(const std::string& attribute, const std::string& value) {
-  Add(Name(attribute) + " <= " + Value(attribute, value));
+void DynamoDbCondition::IsAtMost(std::string_view attribute, std::string_view value) {
+  Begin("", attribute);
+  expression_.append(" <= ");
+  End(attribute, value, "");
 }
 
-void DynamoDbCondition::DoesNotContain(const std::string& attribute, const std::string& value) {
-  Add("(NOT contains(" + Name(attribute) + ", " + Value(attribute, value) + "))");
+void DynamoDbCondition::DoesNotContain(std::string_view attribute, std::string_view value) {
+  Begin("(NOT contains(", attribute);
+  expression_.append(", ");
+  End(attribute, value, "))");
 }
 
 void DynamoDbCondition::IsAsIn(const DynamoDbAttributes& item, const std::string& attribute) {
@@ -43,27 +57,30 @@ void DynamoDbCondition::IsAsIn(const DynamoDbAttributes& item, const std::string
 
 DynamoDbCondition DynamoDbCondition::Never() {
   DynamoDbCondition condition;
-  condition.Add("attribute_exists(" + condition.Name("pk") + ")");
+  condition.Begin("attribute_exists(", "pk");
+  condition.expression_.append(")");
   condition.IsAbsent("pk");
   return condition;
 }
 
-std::string DynamoDbCondition::Format() const {
-  DynamoDbAttributes names;
-  for (const std::string& name : names_) names["#" + name] = "\"" + name + "\"";
-  std::string text = "\"ConditionExpression\":\"" + expression_ + "\"";
-  text += ",\"ExpressionAttributeNames\":" + FormatAttributes(names);
-  if (!values_.empty()) text += ",\"ExpressionAttributeValues\":" + FormatAttributes(values_);
-  return text + R"(,"ReturnValues":"ALL_OLD","ReturnValuesOnConditionCheckFailure":"ALL_OLD"})";
+std::string DynamoDbCondition::Request(std::string_view table, std::string_view what,
+                                       const DynamoDbAttributes& attributes) const {
+  std::string body;
+  body.reserve(kUsualRequest_bytes);
+  body.append("{\"TableName\":\"").append(table).append("\",\"").append(what).append("\":");
+  AppendAttributes(attributes, &body);
+  body.append(",\"ConditionExpression\":\"").append(expression_);
+  body.append("\",\"ExpressionAttributeNames\":{").append(names_).append("}");
+  if (!values_.empty()) body.append(",\"ExpressionAttributeValues\":{").append(values_).append("}");
+  return body.append(R"(,"ReturnValues":"ALL_OLD","ReturnValuesOnConditionCheckFailure":"ALL_OLD"})");
 }
 
-std::string PutRequest(const std::string& table, const DynamoDbAttributes& item, const DynamoDbCondition& condition) {
-  return "{\"TableName\":\"" + table + "\",\"Item\":" + FormatAttributes(item) + "," + condition.Format();
+std::string PutRequest(std::string_view table, const DynamoDbAttributes& item, const DynamoDbCondition& condition) {
+  return condition.Request(table, "Item", item);
 }
 
-std::string DeleteRequest(const std::string& table, const std::string& pk, const DynamoDbCondition& condition) {
-  const DynamoDbAttributes key = {{"pk", TextValue(pk)}};
-  return "{\"TableName\":\"" + table + "\",\"Key\":" + FormatAttributes(key) + "," + condition.Format();
+std::string DeleteRequest(std::string_view table, std::string_view pk, const DynamoDbCondition& condition) {
+  return condition.Request(table, "Key", {{"pk", TextValue(pk)}});
 }
 
 DynamoDbCondition IfFree(const std::string& lock_id, const DynamoDbAttributes& queue) {

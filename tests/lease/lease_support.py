@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import select
 import subprocess
 import uuid
 
@@ -46,6 +47,10 @@ class Table:
     def queue(self):
         return (self.item() or {}).get("queue", {"S": ""})["S"].split()
 
+    def tickets(self):
+        """Whose are in the queue, passed or not."""
+        return {name.removesuffix("!") for name in self.queue()}
+
 
 class Process:
     """A process that may take the lease: build/lease_tool."""
@@ -71,6 +76,10 @@ class Process:
         line = self.tool.stdout.readline()
         assert line, f"lease_tool has ended with {self.tool.wait()}"
         return json.loads(line)
+
+    def has_answered(self):
+        """Whether end() would return at once."""
+        return bool(select.select([self.tool.stdout], [], [], 0)[0])
 
     def do(self, command):
         self.begin(command)

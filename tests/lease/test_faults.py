@@ -76,10 +76,13 @@ class Story:
         assert answer["ok"], answer
 
     def queue_up(self, name, command=f"acquire {SOON_S}"):
-        """Begins a wait, and returns when it shows in the item."""
-        end, before = time.monotonic() + HANG_S, len(self.table.queue())
+        """Begins a wait, and returns when it shows in the item, or is over.
+
+        A ticket of before may yet be taken back, by a request that is carried out late: the queue need not be longer.
+        """
+        end, before = time.monotonic() + HANG_S, self.table.tickets()
         self.begin(name, command)
-        while len(self.table.queue()) <= before:
+        while self.table.tickets() <= before and not self.process(name).has_answered():
             assert time.monotonic() < end, self.table.item()
             time.sleep(0.03)
 
