@@ -8,7 +8,9 @@
 namespace sqlite_efs {
 namespace {
 
-constexpr const char* kLibrary = "libcurl.so.4";
+// Beside the file that this code is in: libcurl and OpenSSL in one, which a wheel brings along.
+constexpr const char* kOwnLibrary = "$ORIGIN/sqlite_efs_https.so";
+constexpr const char* kSystemsLibrary = "libcurl.so.4";
 // The first that signs a session token, and can leave a slow look-up of a host name behind: 7.88.0.
 constexpr unsigned kOldestVersion = 0x075800;
 
@@ -74,7 +76,8 @@ const char* FindAll(void* library, LibCurl* curl) {
 
 Status SetUp(LibCurl* curl) {
   // Never closed: abandoned look-ups of host names may still run in it.
-  void* library = ::dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL);
+  void* library = ::dlopen(kOwnLibrary, RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) library = ::dlopen(kSystemsLibrary, RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) return Unusable(std::string("libcurl cannot be loaded: ") + ::dlerror());
   if (const char* missing = FindAll(library, curl)) return Unusable(std::string("libcurl lacks ") + missing);
   if (const CURLcode code = curl->global_init(CURL_GLOBAL_DEFAULT); code != CURLE_OK) {

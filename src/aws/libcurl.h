@@ -8,7 +8,8 @@
 namespace sqlite_efs {
 
 // The functions of libcurl and of the OpenSSL that it needs, loaded when they are first needed: a process that never
-// speaks to AWS neither needs the libraries nor pays for loading them and the thirty others (4 to 5 ms).
+// speaks to AWS neither needs the libraries nor pays for loading them. They come from sqlite_efs_https.so
+// (cmake/EfsHttps.cmake) beside this code's own file, which a wheel has, else from the system's libcurl.so.4.
 struct LibCurl {
   decltype(&::curl_global_init) global_init;
   decltype(&::curl_version_info) version_info;
