@@ -14,13 +14,19 @@ build: ## build/sqlite_efs.so, build/sqlite-efs and .venv/ with both Python pack
 	@scripts/setup build
 	@scripts/build release sqlite_efs sqlite-efs
 
+.PHONY: wheel
+wheel: build ## the wheel, in dist/
+	@scripts/setup wheel
+	@scripts/wheel
+
 .PHONY: demo
 demo: build ## build, then serve the polls site on http://127.0.0.1:8000
 	@demo/run
 
 .PHONY: test
 test: build ## all tests but the slow ones
-	@scripts/setup test fuzz
+	@scripts/setup wheel test fuzz
+	@scripts/build release sqlite_efs_https
 	@$(VENV)/python scripts/run-tests
 
 .PHONY: test-unit test-asan test-tsan test-python test-slow
@@ -30,7 +36,8 @@ test-tsan: build ## the unit tests with ThreadSanitizer
 test-python: build ## what is under tests/ only, against the built extension
 test-slow: build ## the tests under tests/ that take minutes each
 test-unit test-asan test-tsan test-python test-slow:
-	@scripts/setup test
+	@scripts/setup wheel test
+	@scripts/build release sqlite_efs_https
 	@$(VENV)/python scripts/run-tests $(@:test-%=%)
 
 .PHONY: fuzz
@@ -60,4 +67,4 @@ format: ## put every file into the project's format
 
 .PHONY: clean
 clean: ## remove what was built (.venv/ stays)
-	rm -rf build build-asan build-tsan build-fuzz .cache .ruff_cache .pytest_cache
+	rm -rf build build-asan build-tsan build-fuzz dist .cache .ruff_cache .pytest_cache
