@@ -14,6 +14,6 @@ def main() -> None:
         os.execv(path, [_PROGRAM, *sys.argv[1:]])
     except OSError as error:
         sys.exit(
-            f"{_PROGRAM}: {path} cannot be run: {error.strerror}; the wheels of this project have it, and a package built "
-            "from source has it if CLI11 was there (Debian: libcli11-dev): docs/install.md"
+            f"{_PROGRAM}: {path} cannot be run: {error.strerror}; a wheel of this project has it, and a package "
+            "that was built from source has it if CLI11 was there (Debian: libcli11-dev); see docs/install.md"
         )

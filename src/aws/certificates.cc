@@ -19,7 +19,7 @@ Result<Certificates> FindCertificates(const std::string& ca_bundle, FileSystem& 
   if (!ca_bundle.empty()) {
     const Result<FileAttributes> found = files.Stat(ca_bundle);
     if (!found.ok()) {
-      return Status::Invalid("the certificates that AWS_CA_BUNDLE or ca_bundle names cannot be used: " +
+      return Status::Invalid("the certificates that AWS_CA_BUNDLE, ca_bundle or SSL_CERT_FILE names cannot be used: " +
                              found.status().message());
     }
     return found->is_directory ? Certificates{.bundle = "", .folder = ca_bundle}

@@ -119,6 +119,7 @@ Result<AwsConfig> LoadAwsConfig(const AwsSettings& given, const Variables& varia
   config.sts_url = std::move(sts.url);
   config.sts_host_origin = std::move(sts.host_origin);
   config.ca_bundle = settings.Either("AWS_CA_BUNDLE", "ca_bundle").value;
+  if (config.ca_bundle.empty()) config.ca_bundle = variables("SSL_CERT_FILE");  // OpenSSL's own name for it
   return config;
 }
 

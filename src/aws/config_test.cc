@@ -182,6 +182,8 @@ TEST_F(ConfigTest, Hosts_of_partitions_and_kinds) {
 TEST_F(ConfigTest, CA_bundle) {
   variables_.values["AWS_REGION"] = "eu-west-1";
   EXPECT_EQ(Load()->ca_bundle, "");
+  variables_.values["SSL_CERT_FILE"] = "/everybodys.pem";
+  EXPECT_EQ(Load()->ca_bundle, "/everybodys.pem");
   variables_.values["AWS_CA_BUNDLE"] = "/bundle.pem";
   EXPECT_EQ(Load()->ca_bundle, "/bundle.pem");
 }

@@ -173,12 +173,19 @@ bool IsPermanent(CURLcode code) {
   return std::ranges::find(kPermanent, code) != kPermanent.end();
 }
 
-Status Explain(CURLcode code, const std::string& host, const char* detail, bool too_long) {
+Status Explain(CURLcode code, const std::string& host, const char* detail, bool too_long,
+               const Certificates& certificates) {
   std::string said = *detail != '\0' ? detail : Curl().easy_strerror(code);
   if (too_long) said = "a reply longer than any that is expected";
   std::string message = host + ": " + said;
   switch (code) {
     case CURLE_PEER_FAILED_VERIFICATION:
+      if (certificates.bundle.empty() && certificates.folder.empty()) {
+        message +=
+            "; no certificates are where systems have them: install them (ca-certificates), or name a file of "
+            "them with AWS_CA_BUNDLE or SSL_CERT_FILE";
+        break;
+      }
       message += "; if a proxy or a private service answers there, name its certificates with AWS_CA_BUNDLE";
       break;
     case CURLE_SSL_CACERT_BADFILE:
@@ -236,8 +243,9 @@ Result<HttpResponse> Transfer(CurlSession& session, const HttpRequest& request, 
 
   CURLcode code = options.first_failure() == CURLE_OK ? Curl().easy_perform(session.handle) : options.first_failure();
   if (code == CURLE_OK && !arrival.head_complete) code = CURLE_GOT_NOTHING;
-  Result<HttpResponse> result = code == CURLE_OK ? Result<HttpResponse>(TakeReply(session.handle, std::move(arrival)))
-                                                 : Explain(code, host, detail.data(), arrival.too_long);
+  Result<HttpResponse> result = code == CURLE_OK
+                                    ? Result<HttpResponse>(TakeReply(session.handle, std::move(arrival)))
+                                    : Explain(code, host, detail.data(), arrival.too_long, session.certificates);
   if (code == CURLE_COULDNT_RESOLVE_HOST) {
     result = ExplainMissingHost(result.status(), request, url.host, limit - (SystemClock().Now() - begun));
   }
