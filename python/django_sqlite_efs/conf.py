@@ -8,8 +8,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -22,7 +21,7 @@ DEFAULT_LOCK_MAX_ATTEMPTS = 10
 MAX_LOCK_MAX_ATTEMPTS = 1_000_000
 MAX_LOCK_EXPIRATION_S = 86400
 MAX_FUNCTION_TIMEOUT_S = 900
-_DYNAMODB_TABLE = re.compile(r"(arn:[A-Za-z0-9_.:-]+:table/)?[A-Za-z0-9_.-]{3,255}")
+_DYNAMODB_TABLE = r"(arn:[A-Za-z0-9_.:-]+:table/)?[A-Za-z0-9_.-]{3,255}"
 
 # Each only sets a flag of the connection: none reads the database, so none costs a round trip. Reasons: docs/django.md.
 DEFAULT_INIT_COMMANDS = (
@@ -54,8 +53,7 @@ def _is_number(value: Any) -> bool:
     return not isinstance(value, bool) and isinstance(value, int | float | decimal.Decimal) and math.isfinite(value)
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """The part of a database's OPTIONS that this backend, not Django's own, understands."""
 
     timeout: float
@@ -185,7 +183,7 @@ def _read_dynamodb_table() -> str:
     place, table = _setting("SQLITE_LOCK_DYNAMODB_TABLE")
     if table is None:
         return ""
-    if not isinstance(table, str) or (table and not _DYNAMODB_TABLE.fullmatch(table)):
+    if not isinstance(table, str) or (table and not re.fullmatch(_DYNAMODB_TABLE, table)):
         raise ImproperlyConfigured(
             f"{place} must be the name of a DynamoDB table, 3 to 255 letters, digits, _, - and ., or its ARN, "
             f"not {table!r}."

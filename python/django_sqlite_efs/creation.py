@@ -18,7 +18,7 @@ from django.db.backends.sqlite3 import creation as stock
 from . import names
 
 # All that the engine ever puts into the log folder. Anything else is not ours to delete.
-_LOG_FILE = re.compile(r"id|lease|copying|counted|[0-9]{10,}(\..*)?|tmp\..*")
+_LOG_FILE = r"id|lease|copying|counted|[0-9]{10,}(\..*)?|tmp\..*"
 
 
 def remove_database(database: Path) -> None:
@@ -36,7 +36,7 @@ def remove_database(database: Path) -> None:
 def _remove_log_folder(log: Path) -> None:
     files = list(log.iterdir())
     for file in files:
-        if not _LOG_FILE.fullmatch(file.name) or file.is_dir():
+        if not re.fullmatch(_LOG_FILE, file.name) or file.is_dir():
             raise OSError(f"{file} is no part of a test database; move it away, then run the tests again")
     for file in files:
         file.unlink(missing_ok=True)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 RECOMMENDED = "nfsvers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,noresvport"
 _SHORTEST_SOFT_TIMEO_ds = 150
 
 
-@dataclass(frozen=True)
-class Mount:
+class Mount(NamedTuple):
     kind: str  # "nfs4", "ext4", ...
     point: str
     options: frozenset[str]  # "rw", "vers=4.1", ...
