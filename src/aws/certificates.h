@@ -14,8 +14,8 @@ struct Certificates {
   std::string folder;  // one file each, named by its subject's hash: OpenSSL reads the one or two that it needs
 };
 
-// `ca_bundle` (AWS_CA_BUNDLE, SSL_CERT_FILE), a file or a folder; the system's if it is empty: a folder where there is one with names
-// by hashes, else a bundle. kInvalid if `ca_bundle` is not there.
+// `ca_bundle` (AWS_CA_BUNDLE, SSL_CERT_FILE), a file or a folder; the system's if it is empty: a folder where there is
+// one with names by hashes, else a bundle. kInvalid if `ca_bundle` is not there.
 Result<Certificates> FindCertificates(const std::string& ca_bundle, FileSystem& files);
 
 }  // namespace sqlite_efs

@@ -1,4 +1,4 @@
-"""The wheel's libcurl finds the certificates of systems that have them elsewhere than Debian. Needs a mount namespace."""
+"""The wheel's libcurl finds the certificates of systems that have them elsewhere than Debian, by mount namespaces."""
 
 import json
 import ssl
@@ -10,7 +10,15 @@ from aws_support import PROBE, Server, request
 from support import HANG_S, ROOT
 from support.certificates import make_certificate
 
-IN_ANOTHER_ETC = ["unshare", "--mount", "--map-root-user", "sh", "-ec", 'mount --bind "$1" /etc; shift; exec "$@"', "sh"]
+IN_ANOTHER_ETC = [
+    "unshare",
+    "--mount",
+    "--map-root-user",
+    "sh",
+    "-ec",
+    'mount --bind "$1" /etc; shift; exec "$@"',
+    "sh",
+]
 PLACES = ["pki/tls/certs/ca-bundle.crt", "ssl/certs/ca-certificates.crt", "ssl/ca-bundle.pem", "ssl/cert.pem"]
 
 
@@ -43,7 +51,9 @@ def send(etc, server):
     (etc / "libcurl.so.4").touch()  # so the system's cannot answer in its place
     asked = json.dumps({"requests": [request(server.url)], "ca_bundle": "", "fork": False})
     command = [*IN_ANOTHER_ETC, etc, PROBE, "send"]
-    done = subprocess.run(command, env={"LD_LIBRARY_PATH": "/etc"}, input=asked, capture_output=True, text=True, timeout=HANG_S)
+    done = subprocess.run(
+        command, env={"LD_LIBRARY_PATH": "/etc"}, input=asked, capture_output=True, text=True, timeout=HANG_S
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)[0]
 

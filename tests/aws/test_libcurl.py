@@ -1,4 +1,4 @@
-"""libcurl is loaded when AWS is spoken to, not before: a wheel's own, else the system's. One that cannot be used is said."""
+"""libcurl is loaded when AWS is spoken to, not before; one that cannot be used is said."""
 
 import ctypes.util
 import shutil

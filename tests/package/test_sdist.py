@@ -1,4 +1,4 @@
-"""The source distribution: builds a wheel where a compiler and the libraries are, and says what is missing elsewhere."""
+"""The source distribution: builds a wheel, and says what is missing where a compiler or a library is."""
 
 import os
 import subprocess
