@@ -1,7 +1,7 @@
 """What a fresh process takes until Django's first query is answered, beside the stock backend: scripts/bench start
 
-Processor time of the whole process, user and system, on a local file system. The backends take turns; their Python files are
-compiled before, as pip does it.
+Processor time of the whole process, user and system, on a local file system. The backends take turns; their Python
+files are compiled before, as pip does it.
 """
 
 from __future__ import annotations
