@@ -14,30 +14,30 @@ build: ## build/sqlite_efs.so, build/sqlite-efs and .venv/ with both Python pack
 	@scripts/setup build
 	@scripts/build release sqlite_efs sqlite-efs
 
-.PHONY: wheel
-wheel: build ## the wheel, in dist/
-	@scripts/setup wheel
+.PHONY: wheel https
+wheel: https ## the wheel, in dist/
 	@scripts/wheel
+https: build # the wheel's libcurl and OpenSSL
+	@scripts/setup wheel
+	@scripts/build release sqlite_efs_https
 
 .PHONY: demo
 demo: build ## build, then serve the polls site on http://127.0.0.1:8000
 	@demo/run
 
 .PHONY: test
-test: build ## all tests but the slow ones
-	@scripts/setup wheel test fuzz
-	@scripts/build release sqlite_efs_https
+test: https ## all tests but the slow ones
+	@scripts/setup test fuzz
 	@$(VENV)/python scripts/run-tests
 
 .PHONY: test-unit test-asan test-tsan test-python test-slow
 test-unit: build ## the unit tests only
 test-asan: build ## the unit tests with AddressSanitizer and UndefinedBehaviorSanitizer
 test-tsan: build ## the unit tests with ThreadSanitizer
-test-python: build ## what is under tests/ only, against the built extension
-test-slow: build ## the tests under tests/ that take minutes each
+test-python: https ## what is under tests/ only, against the built extension
+test-slow: https ## the tests under tests/ that take minutes each
 test-unit test-asan test-tsan test-python test-slow:
-	@scripts/setup wheel test
-	@scripts/build release sqlite_efs_https
+	@scripts/setup test
 	@$(VENV)/python scripts/run-tests $(@:test-%=%)
 
 .PHONY: fuzz
