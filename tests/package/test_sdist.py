@@ -9,6 +9,7 @@ import pytest
 from package_support import Installed, run, succeed
 from support import ROOT
 
+BUILD_S = 3600  # for a build that would never end; not a measure of speed
 HIDDEN = {  # by CMake's name for what it looks for: what the message says
     "nlohmann_json": ("nlohmann_json", "nlohmann-json3-dev", "json-devel"),
     "CURL": ("libcurl", "libcurl4-openssl-dev", "libcurl-devel"),
@@ -72,8 +73,10 @@ def test_a_missing_compiler_and_headers_are_named_by_pip(source, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(BUILD_S)
 def test_a_wheel_from_it_works(sdist, tmp_path):
-    succeed(sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-w", tmp_path, sdist)
+    pip = (sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation")
+    succeed(*pip, "-w", tmp_path, sdist, timeout=BUILD_S)
     (wheel,) = tmp_path.glob("*.whl")
     installed = Installed(tmp_path / "venv", sys.executable, wheel)
     database = tmp_path / "db.sqlite3"
