@@ -50,6 +50,11 @@ bench: build ## the benchmarks in bench/, each with its table
 	@scripts/setup test bench
 	@for name in bench/*/; do scripts/bench "$$(basename "$$name")"; done
 
+.PHONY: docs
+docs: ## the documentation as a site, in build/site/
+	@scripts/setup docs
+	@scripts/docs
+
 .PHONY: test-django-full
 test-django-full: build ## every test of Django's own, on the stock backend and on ours, compared
 	@scripts/setup test

@@ -48,6 +48,9 @@ class DatabaseWrapper(stock.DatabaseWrapper):
             own_commands = options.init_commands if options.has_own_init_commands else ()
         else:
             parameters = {"timeout": options.timeout, **lock_parameters}
+            if lock_parameters["lock_dynamodb_table"]:
+                # As django-sqlite-efs 0.1 spells it in the key of its lock: in no other way.
+                parameters["lock_former_name"] = str(self.settings_dict["NAME"])
             if options.cache_mib is not None:
                 parameters["cache_mib"] = options.cache_mib
             if options.freshness is not None:

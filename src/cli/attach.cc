@@ -4,6 +4,7 @@
 #include "os/file_system.h"
 #include "store/base_file.h"
 #include "store/layout.h"
+#include "vfs/handover.h"
 #include "vfs/ordinary.h"
 
 namespace sqlite_efs::cli {
@@ -21,6 +22,7 @@ constexpr Duration kBusyPoll = std::chrono::milliseconds(50);
 
 struct Options {
   std::string database;
+  std::string former_name;
   double timeout_s = kDefaultTimeout_s;
 };
 
@@ -33,10 +35,11 @@ Status CheckPermissions(FileSystem& files, const std::string& path) {
   return {};
 }
 
-Status AttachPatiently(const Context& context, const std::string& path, Duration timeout) {
+Status AttachPatiently(const Context& context, const std::string& path, const Settings& settings, Duration timeout) {
   const Instant deadline = SystemClock().Now() + timeout;
+  Handover handover(SystemEnvironment(), settings, path);
   while (true) {
-    Status status = AttachDatabase(SystemEnvironment(), path, context.stock_vfs.c_str());
+    Status status = handover.Attach(context.stock_vfs.c_str());
     if (!status.Is(StatusCode::kBusy) || SystemClock().Now() >= deadline) return status;
     SystemClock().Sleep(kBusyPoll);
   }
@@ -50,9 +53,11 @@ Status Attach(const Context& context, const Options& options) {
     context.out << path << " is live already\n";
     return {};
   }
-  EFS_RETURN_IF_ERROR(SettingsToWrite(path).status());
+  EFS_ASSIGN_OR_RETURN(Settings settings, SettingsToWrite(path));
+  EFS_RETURN_IF_ERROR(CheckFormerName(options.former_name, settings));
+  settings.lock_former_name = options.former_name;
   EFS_RETURN_IF_ERROR(CheckPermissions(files, path));
-  EFS_RETURN_IF_ERROR(AttachPatiently(context, path, ToDuration(options.timeout_s)));
+  EFS_RETURN_IF_ERROR(AttachPatiently(context, path, settings, ToDuration(options.timeout_s)));
   EFS_ASSIGN_OR_RETURN(const std::unique_ptr<BaseFile> base, BaseFile::Open(files, path));
   EFS_ASSIGN_OR_RETURN(const uint32_t pages, base->PageCount());
   context.out << path << " is live now: " << Count(pages, "page") << " of " << base->page_size()
@@ -67,6 +72,7 @@ void AddAttach(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
   command->add_option("DB", options->database, "The database file")->required();
   AddTimeout(*command, &options->timeout_s);
+  AddFormerName(*command, &options->former_name);
   command->callback(
       [&context, options] { context.run = [&context, options] { return context.Fail(Attach(context, *options)); }; });
 }

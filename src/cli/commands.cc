@@ -69,6 +69,19 @@ void AddTimeout(CLI::App& command, double* seconds) {
       ->check(CLI::Range(0.0, kLongestTimeout_s));
 }
 
+void AddFormerName(CLI::App& command, std::string* name) {
+  command
+      .add_option("--former-name", *name,
+                  "NAME in the settings of django-sqlite-efs 0.1, whose lock on it is in the table too")
+      ->option_text("NAME");
+}
+
+Status CheckFormerName(const std::string& name, const Settings& settings) {
+  if (name.empty() || !settings.lock_dynamodb_table.empty()) return {};
+  return Status::Invalid("the lock of django-sqlite-efs 0.1 on " + name +
+                         " is in a DynamoDB table; set SQLITE_LOCK_DYNAMODB_TABLE to its name");
+}
+
 Duration ToDuration(double seconds) {
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
 }

@@ -47,6 +47,11 @@ void AddTimeout(CLI::App& command, double* seconds);
 Duration ToDuration(double seconds);
 inline constexpr double kDefaultTimeout_s = 5;
 
+// Adds --former-name NAME.
+void AddFormerName(CLI::App& command, std::string* name);
+// kInvalid if a name was given, and `settings` have no table in which that lock could be.
+Status CheckFormerName(const std::string& name, const Settings& settings);
+
 // The file that is meant, without links in its path, as the engine sees it; a failure says what is wrong with it.
 Result<std::string> ResolveDatabase(const std::string& path);
 

@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/progress_bar.h"
+#include "lease/dynamodb_process.h"
 #include "store/base_file.h"
 #include "store/layout.h"
 #include "vfs/ordinary.h"
@@ -21,8 +22,11 @@ constexpr char kDetails[] =
     "full disk it fails, and the database stays live and usable. Exit code 4: a writer did not finish in time. A "
     "database that is ordinary already stays as it is (exit code 0).";
 
+constexpr Duration kLongestRemoval = std::chrono::seconds(5);
+
 struct Options {
   std::string database;
+  std::string former_name;
   double timeout_s = kDefaultTimeout_s;
 };
 
@@ -32,6 +36,19 @@ Status CheckOrdinary(FileSystem& files, const std::string& path) {
   return file.size == 0 ? Status() : BaseFile::Open(files, path).status();
 }
 
+// Lets django-sqlite-efs 0.1 take its lock again.
+Status RemoveFormerLock(const Context& context, const std::string& name, const Settings& settings) {
+  if (name.empty()) return {};
+  const Result<bool> removed = NewFormerLock(settings.lock_dynamodb_table, name)->Remove(kLongestRemoval);
+  if (!removed.ok()) {
+    return {removed.status().code(), "the database is ordinary, but django-sqlite-efs 0.1 is still kept out: " +
+                                         removed.status().message() + "; run the command again"};
+  }
+  context.out << (*removed ? "django-sqlite-efs 0.1 may lock " : "django-sqlite-efs 0.1 was not kept out of ") << name
+              << (*removed ? " again\n" : "\n");
+  return {};
+}
+
 Status Detach(const Context& context, const Options& options) {
   FileSystem& files = PosixFileSystem();
   EFS_ASSIGN_OR_RETURN(const std::string path, ResolveDatabase(options.database));
@@ -39,6 +56,7 @@ Status Detach(const Context& context, const Options& options) {
   const bool is_live = IsLive(files, path);
   EFS_RETURN_IF_ERROR(is_live ? CheckNoJournal(files, path) : CheckOrdinary(files, path));
   EFS_ASSIGN_OR_RETURN(const Settings settings, is_live ? SettingsToWrite(path) : ParseSettings({}, &ReadEnvironment));
+  EFS_RETURN_IF_ERROR(CheckFormerName(options.former_name, settings));
   Result<DetachReport> report = DetachReport{};
   {
     ProgressBar bar("merging");
@@ -53,7 +71,7 @@ Status Detach(const Context& context, const Options& options) {
   } else {
     context.out << path << " is an ordinary database already\n";
   }
-  return {};
+  return RemoveFormerLock(context, options.former_name, settings);
 }
 
 }  // namespace
@@ -63,6 +81,7 @@ void AddDetach(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
   command->add_option("DB", options->database, "The database file")->required();
   AddTimeout(*command, &options->timeout_s);
+  AddFormerName(*command, &options->former_name);
   command->callback(
       [&context, options] { context.run = [&context, options] { return context.Fail(Detach(context, *options)); }; });
 }

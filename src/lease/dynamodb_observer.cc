@@ -1,19 +1,15 @@
 #include "lease/dynamodb_observer.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "lease/dynamodb_lease_store.h"
 #include "lease/dynamodb_reply.h"
+#include "lease/dynamodb_retry.h"
 
 namespace sqlite_efs {
 namespace {
 
-using std::chrono::milliseconds;
-
-constexpr int kMaxTries = 20;  // of one request, without a reply that helps, or as the item changes
-constexpr Duration kPause = milliseconds(100);
-constexpr Duration kLongestRequest = milliseconds(2000);
+constexpr int kMaxTries = 20;  // as the item changes
 
 }  // namespace
 
@@ -22,22 +18,13 @@ DynamoDbObserver::DynamoDbObserver(std::unique_ptr<DynamoDb> service, Clock& clo
 
 std::string DynamoDbObserver::name() const { return DynamoDbLeaseStore::NameOf(*service_); }
 
-// Tries again until there is a reply.
 Result<DynamoDbObserver::Answer> DynamoDbObserver::Put(const DynamoDbAttributes& item,
                                                        const DynamoDbCondition& condition, Instant deadline) {
   const std::string body = PutRequest(service_->table(), item, condition);
-  for (int i = 1;; i++) {
-    const Result<DynamoDbReply> reply =
-        service_->Call("PutItem", body, std::min<Duration>(deadline - clock_.Now(), kLongestRequest));
-    if (reply.ok()) {
-      Answer answer = {!reply->refused, std::nullopt};
-      EFS_ASSIGN_OR_RETURN(answer.item, ParseReply(reply->body, reply->refused ? "Item" : "Attributes"));
-      return answer;
-    }
-    if (!reply.status().Is(StatusCode::kUnavailable) || i == kMaxTries) return reply.status();
-    clock_.Sleep(std::min<Duration>(kPause, deadline - clock_.Now()));
-    if (clock_.Now() >= deadline) return reply.status();
-  }
+  EFS_ASSIGN_OR_RETURN(const DynamoDbReply reply, CallUntilAnswered(*service_, clock_, "PutItem", body, deadline));
+  Answer answer = {!reply.refused, std::nullopt};
+  EFS_ASSIGN_OR_RETURN(answer.item, ParseReply(reply.body, reply.refused ? "Item" : "Attributes"));
+  return answer;
 }
 
 Result<std::optional<DynamoDbItem>> DynamoDbObserver::Look(const std::string& database_id, Duration limit) {

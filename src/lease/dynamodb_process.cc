@@ -28,6 +28,10 @@ std::unique_ptr<DynamoDbObserver> NewDynamoDbObserver(const std::string& table) 
   return std::make_unique<DynamoDbObserver>(std::make_unique<DynamoDb>(Access(), table, SystemClock()), SystemClock());
 }
 
+std::unique_ptr<FormerLock> NewFormerLock(const std::string& table, const std::string& name) {
+  return std::make_unique<FormerLock>(std::make_unique<DynamoDb>(Access(), table, SystemClock()), SystemClock(), name);
+}
+
 bool IsDynamoDbTable(std::string_view table) {
   std::string_view name = table;
   if (table.starts_with("arn:")) {

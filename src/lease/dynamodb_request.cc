@@ -40,6 +40,12 @@ void DynamoDbCondition::IsAtMost(std::string_view attribute, std::string_view va
   End(attribute, value, "");
 }
 
+void DynamoDbCondition::IsAbsentOrAtMost(std::string_view attribute, std::string_view value) {
+  Begin("(attribute_not_exists(", attribute);
+  expression_.append(") OR #").append(attribute).append(" <= ");
+  End(attribute, value, ")");
+}
+
 void DynamoDbCondition::DoesNotContain(std::string_view attribute, std::string_view value) {
   Begin("(NOT contains(", attribute);
   expression_.append(", ");

@@ -16,6 +16,7 @@ class DynamoDbCondition {
   void IsAbsent(std::string_view attribute);
   void Equals(std::string_view attribute, std::string_view value);
   void IsAtMost(std::string_view attribute, std::string_view value);
+  void IsAbsentOrAtMost(std::string_view attribute, std::string_view value);
   void DoesNotContain(std::string_view attribute, std::string_view value);
   // The attribute is as `item` has it, or absent if it has none.
   void IsAsIn(const DynamoDbAttributes& item, const std::string& attribute);

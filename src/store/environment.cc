@@ -23,6 +23,7 @@ const Environment& SystemEnvironment() {
           return std::make_unique<EmbeddedLeaseStore>(PosixFileSystem(), layout.lease(), permissions, prepared.lease());
         }};
     made->new_dynamodb_lease_store = &NewDynamoDbLeaseStore;
+    made->new_former_lock = &NewFormerLock;
     return made;
   }();
   return *environment;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "lease/former_lock.h"
 #include "lease/lease.h"
 #include "os/alarm.h"
 #include "os/clock.h"
@@ -40,6 +41,8 @@ struct Environment {
 
   // The lease store in a DynamoDB table, for databases that several machines write to.
   std::function<std::unique_ptr<LeaseStore>(const std::string& table)> new_dynamodb_lease_store = {};
+  // The lock of django-sqlite-efs 0.1 on the database `name`, in such a table.
+  std::function<std::unique_ptr<FormerLock>(const std::string& table, const std::string& name)> new_former_lock = {};
 };
 
 // The lease of a database, with the environment's heartbeat and the store that `options` ask for; `prepared` as above.

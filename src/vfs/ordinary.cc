@@ -98,7 +98,8 @@ Result<std::unique_ptr<File>> LockRecovered(FileSystem& files, const Layout& lay
                       "again");
 }
 
-Status MakeLive(const Environment& environment, const Layout& layout, const char* stock_vfs) {
+Status MakeLive(const Environment& environment, const Layout& layout, const char* stock_vfs,
+                const GoingLive& going_live) {
   FileSystem& files = environment.files;
   EFS_RETURN_IF_ERROR(Recover(layout.base(), stock_vfs));
   EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> lock, LockRecovered(files, layout));
@@ -108,6 +109,7 @@ Status MakeLive(const Environment& environment, const Layout& layout, const char
   EFS_ASSIGN_OR_RETURN(const std::unique_ptr<BaseFile> base, BaseFile::Open(files, layout.base()));
   // When all that needs space is there: a full disk leaves the file as it was.
   const auto change_header = [&](const Layout&) -> Status {
+    if (going_live) EFS_RETURN_IF_ERROR(going_live());
     EFS_RETURN_IF_ERROR(SetWalMode(*lock));
     return StampBase(*lock, environment.clock, environment.merge.tick);
   };
@@ -138,13 +140,14 @@ Status CheckNoJournal(FileSystem& files, const std::string& path) {
                           ": stock SQLite would play it back into the database and damage it; move it away");
 }
 
-Status AttachDatabase(const Environment& environment, const std::string& path, const char* stock_vfs) {
+Status AttachDatabase(const Environment& environment, const std::string& path, const char* stock_vfs,
+                      const GoingLive& going_live) {
   FileSystem& files = environment.files;
   const Layout layout(path);
   EFS_RETURN_IF_ERROR(CheckAttachable(files, layout));
   EFS_RETURN_IF_ERROR(CheckWalFile(files, layout));
   EFS_ASSIGN_OR_RETURN(const FileAttributes before, LookAt(files, path));
-  const Status made = MakeLive(environment, layout, stock_vfs);
+  const Status made = MakeLive(environment, layout, stock_vfs, going_live);
   // Who came second finds it live by now; but an error of the disk stays one.
   const bool second = !made.ok() && !made.Is(StatusCode::kIoError);
   if (second && IsLive(files, path)) return {};

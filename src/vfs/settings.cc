@@ -16,6 +16,8 @@ constexpr uint64_t kMaxAttempts = 1'000'000;
 constexpr uint64_t kMaxExpiration_s = 86'400;
 constexpr uint64_t kMaxLinger_ms = 10'000;
 constexpr uint64_t kMaxFreshness_ms = 3'600'000;
+// A key of DynamoDB is 2048 bytes at most, "database#" among them.
+constexpr size_t kMaxFormerName_bytes = 2039;
 
 // Where a value came from, for messages.
 struct Source {
@@ -101,6 +103,14 @@ Status SetTable(const Source& source, Settings* settings) {
   return {};
 }
 
+Status SetFormerName(const Source& source, Settings* settings) {
+  if (source.value.empty() || source.value.size() > kMaxFormerName_bytes) {
+    return Bad(source, "NAME of Django's settings, 1 to " + std::to_string(kMaxFormerName_bytes) + " bytes");
+  }
+  settings->lock_former_name = source.value;
+  return {};
+}
+
 Status SetVfs(const Source&, Settings*) { return {}; }
 
 Status RefuseTrue(const Source& source, Settings*) {
@@ -124,6 +134,7 @@ constexpr std::array kSettings = {
     Setting{"lease_linger_ms", "SQLITE_EFS_LEASE_LINGER_MS", &SetLinger},
     Setting{"freshness", "SQLITE_EFS_FRESHNESS", &SetFreshness},
     Setting{"lock_dynamodb_table", "SQLITE_LOCK_DYNAMODB_TABLE", &SetTable},
+    Setting{"lock_former_name", nullptr, &SetFormerName},
     // SQLite's own: https://www.sqlite.org/uri.html
     Setting{"vfs", nullptr, &SetVfs},
     Setting{"mode", nullptr, &SetVfs},
@@ -164,7 +175,7 @@ Result<Settings> ParseSettings(const std::vector<UriParameter>& parameters, cons
       return Status::Invalid(
           "the URI parameter \"" + parameter.name +
           "\" is unknown; known are timeout, cache_mib, wal_autocheckpoint, lock_max_attempts, lock_expiration, "
-          "lease_linger_ms, freshness, lock_dynamodb_table, and SQLite's vfs, mode, cache, psow");
+          "lease_linger_ms, freshness, lock_dynamodb_table, lock_former_name, and SQLite's vfs, mode, cache, psow");
     }
     EFS_RETURN_IF_ERROR(setting->set({"the URI parameter " + parameter.name, parameter.value}, &settings));
   }

@@ -22,6 +22,7 @@ struct Settings {
   uint64_t lock_max_attempts = 10;             // of a lease store whose records expire
   uint64_t lock_expiration_s = 10;             // of such a record that is not renewed
   std::string lock_dynamodb_table;             // with the lease; empty: the embedded lease
+  std::string lock_former_name;                // NAME by which django-sqlite-efs 0.1 locks the file there; empty: none
   std::string lambda_function;                 // in which the process runs (AWS Lambda); empty: in none
   std::optional<Duration> lease_linger;        // how long an idle lease is kept; not set: the lease store's default
   Freshness freshness;                         // what a transaction must see of what others have committed

@@ -107,6 +107,15 @@ TEST(SettingsTest, Values_arrive) {
   EXPECT_EQ(OptionsOf(*settings).lease.dynamodb_table, "locks");
 }
 
+TEST(SettingsTest, A_former_name_fits_a_key_of_DynamoDB) {
+  for (const std::string& name : {std::string("x"), std::string(2039, 'x')}) {
+    EXPECT_EQ(Parse({{"lock_former_name", name}})->lock_former_name, name);
+  }
+  for (const std::string& name : {std::string(), std::string(2040, 'x')}) {
+    EXPECT_TRUE(Parse({{"lock_former_name", name}}).status().Is(StatusCode::kInvalid));
+  }
+}
+
 TEST(SettingsTest, On_Lambda_the_embedded_lease_does_not_serve_all) {
   const std::pair<std::string, std::string> lambda = {"AWS_LAMBDA_FUNCTION_NAME", "polls"};
   const Status status = CheckLeaseServesAll(*Parse({}, {lambda}), "/mnt/app.sqlite3");

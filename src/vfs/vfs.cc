@@ -10,6 +10,7 @@
 #include "store/detach.h"
 #include "store/layout.h"
 #include "vfs/errors.h"
+#include "vfs/handover.h"
 #include "vfs/journal_file.h"
 #include "vfs/live_file.h"
 #include "vfs/ordinary.h"
@@ -104,7 +105,7 @@ struct Opening {
 };
 
 // Makes an ordinary database live on its first use.
-Status EnsureLive(Vfs& vfs, const Opening& opening) {
+Status EnsureLive(Vfs& vfs, const Opening& opening, Handover& handover) {
   const std::string& path = opening.path;
   FileSystem& files = vfs.environment->files;
   if (IsLive(files, path)) return CheckNoJournal(files, path);
@@ -123,16 +124,17 @@ Status EnsureLive(Vfs& vfs, const Opening& opening) {
                             " is an ordinary database, and making it live needs permission to write to it and "
                             "to its directory; grant it once, or open it without vfs=efs to read it");
   }
-  return AttachDatabase(*vfs.environment, path, vfs.stock->zName);
+  return handover.Attach(vfs.stock->zName);
 }
 
 // A site's first start meets an attach by another of its processes, or stock SQLite for a moment: that is waited for.
 Status EnsureLiveInTime(Vfs& vfs, const Opening& opening, Instant deadline) {
   Clock& clock = vfs.environment->clock;
-  Status status = EnsureLive(vfs, opening);
+  Handover handover(*vfs.environment, opening.settings, opening.path);
+  Status status = EnsureLive(vfs, opening, handover);
   while (status.Is(StatusCode::kBusy) && clock.Now() < deadline) {
     clock.Sleep(kAttachPoll);
-    status = EnsureLive(vfs, opening);
+    status = EnsureLive(vfs, opening, handover);
   }
   return status;
 }

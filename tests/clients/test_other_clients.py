@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -12,6 +13,7 @@ import sqlite_efs
 from support import (
     HANG_S,
     LIBRARY,
+    ROOT,
     command_ok,
     environment,
     log_directory,
@@ -128,6 +130,16 @@ def test_node_reads_and_writes(node, database):
     with closing(sqlite_efs.connect(database)) as connection:
         assert connection.execute(COUNT).fetchone() == (11,)
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_node_as_the_readme_shows_it(better_sqlite3, database):
+    (block,) = re.findall(r"```js\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    script = block.replace("/mnt/efs/app.sqlite3", str(database)) + "db.exec('INSERT INTO note (number) VALUES (3)');"
+    modules = environment(NODE_PATH=str(better_sqlite3.parent))
+    done = subprocess.run(["node", "-e", script], cwd=ROOT, env=modules, capture_output=True, timeout=HANG_S)
+    assert done.returncode == 0, done.stderr
+    with closing(sqlite_efs.connect(database)) as connection:
+        assert connection.execute("SELECT number FROM note").fetchall() == [(3,)]
 
 
 def test_node_copies_a_live_file_into_an_ordinary_one(node, database):

@@ -217,6 +217,14 @@ def test_a_dynamodb_table_is_handed_on(monkeypatch, setting):
     assert query()["lock_dynamodb_table"] == ARN
 
 
+def test_with_a_table_the_name_is_handed_on_as_it_is_spelt(setting):
+    """django-sqlite-efs 0.1 has it in the key of its lock."""
+    assert "lock_former_name" not in query()
+    setting("SQLITE_LOCK_DYNAMODB_TABLE", "locks")
+    for name in ("app.sqlite3", "/mnt/efs/../efs/ü app.sqlite3", Path("data/app.sqlite3"), "file:app.sqlite3?mode=rwc"):
+        assert query(name)["lock_former_name"] == str(name)
+
+
 @pytest.mark.parametrize("table", ["no table", "x", "a" * 256, 'lock"s', "arn:aws:dynamodb:x:1:table/", ["locks"], 7])
 def test_what_can_be_no_dynamodb_table_is_refused(setting, table):
     setting("SQLITE_LOCK_DYNAMODB_TABLE", table)

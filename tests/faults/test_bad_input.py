@@ -418,6 +418,7 @@ def test_a_lost_record_of_the_lease_costs_only_a_segment(live, content):
         ("lock_expiration", "0", "a whole number from 1"),
         ("lock_expiration", "86401", "a whole number from 1"),
         ("lock_dynamodb_table", "no table", "the name of a DynamoDB table"),
+        ("lock_former_name", "", "NAME of Django's settings"),
         ("nolock", "1", "leave it out"),
         ("immutable", "1", "leave it out"),
         ("Timeout", "5", "unknown"),
