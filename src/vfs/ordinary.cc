@@ -3,6 +3,8 @@
 #include <cstring>
 #include <memory>
 
+#include "base/uuid.h"
+#include "os/watch.h"
 #include "store/attach.h"
 #include "store/base_file.h"
 #include "vfs/sqlite.h"
@@ -99,6 +101,7 @@ Result<std::unique_ptr<File>> LockRecovered(FileSystem& files, const Layout& lay
 }
 
 Status MakeLive(const Environment& environment, const Layout& layout, const char* stock_vfs) {
+  const std::string id = NewUuid();
   FileSystem& files = environment.files;
   EFS_RETURN_IF_ERROR(Recover(layout.base(), stock_vfs));
   EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> lock, LockRecovered(files, layout));
@@ -111,7 +114,10 @@ Status MakeLive(const Environment& environment, const Layout& layout, const char
     EFS_RETURN_IF_ERROR(SetWalMode(*lock));
     return StampBase(*lock, environment.clock, environment.merge.tick);
   };
-  EFS_RETURN_IF_ERROR(CreateLogDirectory(files, layout, base->page_size(), change_header));
+  EFS_RETURN_IF_ERROR(CreateLogDirectory(files, layout, base->page_size(), change_header, id));
+  Watch watch(layout.base());
+  watch.SetDatabaseId(id);
+  watch.Tell(environment.clock, "attach");
   (void)files.Remove(layout.base() + "-shm");  // of a stock SQLite that died; nothing reads it any more
   return {};
 }

@@ -183,7 +183,9 @@ int main(int argc, char** argv) {
         what == "acquire" ? Acquire(lease, std::stod(argument))
         : what == "release"
             ? Release(lease, argument)
-            : json{{"held", lease.held()}, {"renewals", lease.renewals.load()}, {"losses", lease.losses.load()}};
+            : json{{"held", lease.held()},
+                   {"renewals", lease.metrics().Of(Count::kHeartbeats)},
+                   {"losses", lease.metrics().Of(Count::kLeasesLost)}};
     answer["requests"] = requests.count() - before;
     std::cout << answer.dump() << std::endl;  // NOLINT(performance-avoid-endl): the other side waits for it
   }
