@@ -10,7 +10,8 @@
 namespace sqlite_efs {
 namespace {
 
-constinit std::atomic<bool> wanted = false;
+constinit std::atomic<bool> has_log = false;
+constinit std::atomic<bool> keeps_notable = false;
 constinit std::atomic<size_t> waiting = 0;  // in the queue: who looks into it often need not take the lock
 
 class Events {
@@ -23,7 +24,7 @@ class Events {
   void Add(const Event& event) {
     const std::lock_guard lock(mutex_);
     if (log_) log_(event);
-    if (!keeps_) return;
+    if (!keeps_notable || event.kind == EventKind::kRoutine) return;
     queue_.push_back(event);
     if (queue_.size() > kKeptEvents) {
       queue_.pop_front();
@@ -35,13 +36,7 @@ class Events {
   void SetLog(std::function<void(const Event&)> log) {
     const std::lock_guard lock(mutex_);
     log_ = std::move(log);
-    wanted = keeps_ || log_ != nullptr;
-  }
-
-  void Keep() {
-    const std::lock_guard lock(mutex_);
-    keeps_ = true;
-    wanted = true;
+    has_log = log_ != nullptr;
   }
 
   std::optional<Event> Take(uint64_t* dropped) {
@@ -68,17 +63,20 @@ class Events {
 
   std::mutex mutex_;
   std::function<void(const Event&)> log_;
-  bool keeps_ = false;
   std::deque<Event> queue_;
   uint64_t dropped_ = 0;
 };
 
 }  // namespace
 
-bool EventsAreWanted() { return wanted.load(std::memory_order_relaxed); }
+bool EventsAreWanted(EventKind kind) {
+  if (has_log.load(std::memory_order_relaxed)) return true;
+  return kind == EventKind::kNotable && keeps_notable.load(std::memory_order_relaxed);
+}
+
 void AddEvent(const Event& event) { Events::Instance().Add(event); }
 void SetEventLog(std::function<void(const Event&)> log) { Events::Instance().SetLog(std::move(log)); }
-void KeepEvents() { Events::Instance().Keep(); }
+void KeepEvents() { keeps_notable = true; }
 
 std::optional<Event> TakeEvent(uint64_t* dropped) {
   *dropped = 0;

@@ -11,6 +11,9 @@
 
 namespace sqlite_efs {
 
+// A routine event happens in every transaction. It goes to the log only.
+enum class EventKind { kRoutine, kNotable };
+
 // A number that belongs to an event. The name, a literal, says the unit.
 struct Figure {
   const char* name = nullptr;
@@ -22,6 +25,7 @@ struct Figure {
 struct Event {
   static constexpr size_t kMaxFigures = 4;
 
+  EventKind kind = EventKind::kNotable;
   const char* name = "";    // a literal
   int64_t time_ms = 0;      // since 1970-01-01 UTC, by the clock of this machine
   std::string database_id;  // empty: not known
@@ -31,15 +35,15 @@ struct Event {
 // What is told of the process goes to a log, to a bounded queue, to both, or, as at the beginning, to neither. All
 // functions are thread-safe. A child of fork() begins with an empty queue.
 
-// Whether anybody wants events: cheap, to be asked before one is made.
-bool EventsAreWanted();
+// Whether anybody wants events of that kind: cheap, to be asked before one is made.
+bool EventsAreWanted(EventKind kind);
 
 void AddEvent(const Event& event);
 
 // `log` is called with each event, by whatever thread adds it, one at a time; it must not add any. Null: no log.
 void SetEventLog(std::function<void(const Event&)> log);
 
-// Keeps events from now on, until TakeEvent() takes them. Beyond kKeptEvents the oldest is dropped.
+// Keeps notable events from now on, until TakeEvent() takes them. Beyond kKeptEvents the oldest is dropped.
 inline constexpr size_t kKeptEvents = 256;
 void KeepEvents();
 

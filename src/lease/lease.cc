@@ -107,10 +107,12 @@ Result<std::optional<CleanRelease>> Lease::Acquire(Instant deadline) {
   Result<std::optional<CleanRelease>> previous = Attempt(&attempts, deadline);
   const Duration waited = clock_.Now() - attempts.begun;
   watch_->metrics.Record(Time::kLeaseWait, waited);
-  if (waited > kLongWait) watch_->metrics.Add(Count::kLeaseWaits);
+  const bool long_wait = waited > kLongWait;
+  if (long_wait) watch_->metrics.Add(Count::kLeaseWaits);
   if (previous.ok()) {
     watch_->metrics.Add(Count::kLeaseAcquisitions);
-    watch_->Tell(clock_, "lease_acquired", {{"waited_us", Microseconds(waited)}, {"attempts", attempts.count}});
+    watch_->Tell(clock_, "lease_acquired", {{"waited_us", Microseconds(waited)}, {"attempts", attempts.count}},
+                 long_wait ? EventKind::kNotable : EventKind::kRoutine);
   } else if (previous.status().Is(StatusCode::kBusy)) {
     watch_->metrics.Add(Count::kLeaseTimeouts);
     watch_->Tell(clock_, "lease_timeout", {{"waited_us", Microseconds(waited)}, {"attempts", attempts.count}});
@@ -318,7 +320,8 @@ Status Lease::End(const std::function<Status()>& send) {
   if (refused) return {};
   const Status sent = Send(send);
   watch_->metrics.Add(Count::kReleases);
-  watch_->Tell(clock_, "lease_released", {{"held_us", Microseconds(clock_.Now() - begun_)}, {"ok", sent.ok() ? 1 : 0}});
+  watch_->Tell(clock_, "lease_released", {{"held_us", Microseconds(clock_.Now() - begun_)}, {"ok", sent.ok() ? 1 : 0}},
+               EventKind::kRoutine);
   return sent;
 }
 

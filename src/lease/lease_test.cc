@@ -184,9 +184,13 @@ TEST_F(LeaseTest, A_waiter_gets_the_lease_when_it_is_released) {
   host_.clock.on_sleep = [&] {
     if (host_.clock.Now() >= free) (void)holder->Release(clean_);
   };
-  const Previous previous = Take(host_, *host_.NewLease());
+  const auto lease = host_.NewLease();
+  const Previous previous = Take(host_, *lease);
   ASSERT_TRUE(previous.ok()) << previous.status().message();
   EXPECT_EQ(*previous, clean_);
+  EXPECT_EQ(lease->metrics().Of(Count::kLeaseWaits), 1U);
+  EXPECT_EQ(lease->metrics().Of(Count::kLeaseTakeovers), 0U) << "it was given back";
+  EXPECT_GE(lease->metrics().values().Of(Time::kLeaseWait).sum_us, 300'000U) << "by the lease's own clock";
 }
 
 TEST_F(LeaseTest, A_service_that_never_answers_holds_nobody_much_beyond_the_deadline) {
@@ -404,6 +408,7 @@ TEST_F(LeaseTest, A_fast_clock_costs_the_holder_its_lease_and_it_is_told) {
   Pass(kExpiration / 2);
   EXPECT_FALSE(holder->held());
   EXPECT_EQ(holder->metrics().Of(Count::kLeasesLost), 1U);
+  EXPECT_EQ(lease->metrics().Of(Count::kLeaseTakeovers), 1U);
   EXPECT_TRUE(holder->Release(clean_).ok());
   EXPECT_TRUE(lease->held());
   EXPECT_EQ(item_.record()->lock_id, item_.lock_ids.back());

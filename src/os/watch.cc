@@ -11,9 +11,10 @@ void Watch::SetDatabaseId(const std::string& database_id) {
   database_id_ = database_id;
 }
 
-void Watch::Add(Clock& clock, const char* name, std::initializer_list<Figure> figures) const {
+void Watch::Add(Clock& clock, EventKind kind, const char* name, std::initializer_list<Figure> figures) const {
   assert(figures.size() <= Event::kMaxFigures);
   Event event;
+  event.kind = kind;
   event.name = name;
   event.time_ms = clock.WallTime_ms();
   std::copy(figures.begin(), figures.end(), event.figures.begin());

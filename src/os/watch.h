@@ -20,15 +20,16 @@ class Watch {
   // An empty one changes nothing.
   void SetDatabaseId(const std::string& database_id);
 
-  // Tells of an event, if anybody wants to know: otherwise the clock is not even asked. Literals only.
-  void Tell(Clock& clock, const char* name, std::initializer_list<Figure> figures = {}) const {
-    if (EventsAreWanted()) Add(clock, name, figures);
+  // Tells of an event, if anybody wants to know: otherwise the clock is not even asked. The name is a literal.
+  void Tell(Clock& clock, const char* name, std::initializer_list<Figure> figures = {},
+            EventKind kind = EventKind::kNotable) const {
+    if (EventsAreWanted(kind)) Add(clock, kind, name, figures);
   }
 
   DatabaseMetrics metrics;
 
  private:
-  void Add(Clock& clock, const char* name, std::initializer_list<Figure> figures) const;
+  void Add(Clock& clock, EventKind kind, const char* name, std::initializer_list<Figure> figures) const;
 
   mutable std::mutex mutex_;
   std::string database_id_;  // guarded by mutex_; empty: not known yet

@@ -105,6 +105,20 @@ TEST_F(PageCacheTest, A_page_of_the_base_that_was_dropped_while_it_was_read_is_n
   EXPECT_FALSE(cache.GetBase({8}, {5}, 0, out));
 }
 
+TEST_F(PageCacheTest, Tells_which_pages_were_read_ahead_for_nothing) {
+  PageCache cache(3 * kPageSize, kPageSize, metrics_);
+  std::array<std::byte, 1> out;
+  for (uint32_t page = 1; page <= 3; page++) cache.PutBase({page}, {1}, cache.base_epoch(), Page(1), PageUse::kAhead);
+  EXPECT_EQ(metrics_.Of(Count::kReadAheadPages), 3U);
+  for (int i = 0; i < 2; i++) ASSERT_TRUE(cache.GetBase({1}, {1}, 0, out));
+  EXPECT_EQ(metrics_.Of(Count::kReadAheadUsed), 1U) << "once, however often it is used";
+  cache.PutBase({4}, {1}, cache.base_epoch(), Page(4));
+  EXPECT_EQ(metrics_.Of(Count::kReadAheadWasted), 1U) << "page 2 has made room";
+  cache.DropBase({PageNumber{3}, PageNumber{1}});
+  EXPECT_EQ(metrics_.Of(Count::kReadAheadWasted), 2U) << "page 1 was used";
+  EXPECT_EQ(metrics_.Of(Count::kReadAheadPages), 3U);
+}
+
 TEST_F(PageCacheTest, Threads_see_whole_pages) {
   PageCache cache(8 * kPageSize, kPageSize, metrics_);
   std::vector<std::thread> threads;
