@@ -26,9 +26,9 @@ struct Event {
   static constexpr size_t kMaxFigures = 4;
 
   EventKind kind = EventKind::kNotable;
-  const char* name = "";    // a literal
-  int64_t time_ms = 0;      // since 1970-01-01 UTC, by the clock of this machine
-  std::string database_id;  // empty: not known
+  const char* name = "";                         // a literal
+  int64_t time_ms = 0;                           // since 1970-01-01 UTC, by the clock of this machine
+  std::string database_id;                       // empty: not known
   std::array<Figure, kMaxFigures> figures = {};  // up to the first one without a name
 };
 

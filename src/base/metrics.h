@@ -91,9 +91,7 @@ class Metrics {
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
 
-  void Add(Count count, uint64_t n = 1) {
-    counts_[static_cast<size_t>(count)].fetch_add(n, std::memory_order_relaxed);
-  }
+  void Add(Count count, uint64_t n = 1) { counts_[static_cast<size_t>(count)].fetch_add(n, std::memory_order_relaxed); }
   void Record(Time time, std::chrono::nanoseconds duration) { times_[static_cast<size_t>(time)].Record(duration); }
 
   uint64_t Of(Count count) const { return counts_[static_cast<size_t>(count)].load(std::memory_order_relaxed); }

@@ -133,7 +133,9 @@ void AddStatus(CLI::App& app, Context& context) {
   command->add_option("DB", options->database, "The database file")->required();
   CLI::Option* const format = command->add_option("--format", options->format, "text, json or prometheus");
   format->check(CLI::IsMember({kText, kJson, kPrometheus}));
-  command->add_flag_callback("--json", [options] { options->format = kJson; }, "The same as --format json")
+  command
+      ->add_flag_callback(
+          "--json", [options] { options->format = kJson; }, "The same as --format json")
       ->excludes(format);
   command->callback([&context, options] {
     context.run = [&context, options] { return context.Fail(ShowStatus(context, *options)); };

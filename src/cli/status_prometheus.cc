@@ -50,7 +50,8 @@ void AddLease(const json& lease, Gauges* gauges) {
   gauges->Add("lease_held", "Whether the lease's record names a holder, who may have died", held ? 1 : 0);
   gauges->AddTime("lease_taken", "When the lease was taken last, by its holder's clock", lease["since_ms"]);
   gauges->AddTime("lease_expiry", "When the lease expires unless it is renewed", lease["until_ms"]);
-  if (!lease["waiting"].is_null()) gauges->Add("lease_waiting", "Who wait for the lease", lease["waiting"].get<double>());
+  if (!lease["waiting"].is_null())
+    gauges->Add("lease_waiting", "Who wait for the lease", lease["waiting"].get<double>());
 }
 
 }  // namespace

@@ -77,8 +77,8 @@ Status LiveDatabase::NameLease() {
 Status LiveDatabase::OpenLog(const LogListing& listing) {
   const auto before_drop = [this](const auto& segments) { BeforeDrop(segments); };
   const uint64_t epoch = cache_->base_epoch();
-  EFS_ASSIGN_OR_RETURN(
-      log_, Log::Open(files(), environment_.clock, layout_, page_size(), listing.segments, *cache_, before_drop, *watch_));
+  EFS_ASSIGN_OR_RETURN(log_, Log::Open(files(), environment_.clock, layout_, page_size(), listing.segments, *cache_,
+                                       before_drop, *watch_));
   // What was read of the base is believed: the last segment was seen live since, at its opening at the earliest.
   const LogPosition newest = log_->newest();
   std::vector<std::byte> head = base_->TakeHead();

@@ -38,9 +38,12 @@ class LogTest : public StoreTest {
  protected:
   Result<std::unique_ptr<Log>> TryOpenLog(Clock& clock = SystemClock()) {
     EFS_ASSIGN_OR_RETURN(const LogListing listing, ListLog(files_, layout_));
-    return Log::Open(files_, clock, layout_, kPageSize, listing.segments, cache_, [this](const auto& segments) {
-      for (const auto& segment : segments) dropped_.push_back(segment->number().value);
-    }, watch_);
+    return Log::Open(
+        files_, clock, layout_, kPageSize, listing.segments, cache_,
+        [this](const auto& segments) {
+          for (const auto& segment : segments) dropped_.push_back(segment->number().value);
+        },
+        watch_);
   }
   std::unique_ptr<Log> OpenLog() {
     Result<std::unique_ptr<Log>> log = TryOpenLog();

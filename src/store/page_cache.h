@@ -18,7 +18,8 @@ enum class PageUse { kWanted, kAhead };
 
 // Pages of one database, shared by all connections of the process, bounded, the least recently used dropped first.
 // A frame of a segment never changes, so its page is valid for ever. A page of the base is what a snapshot has read
-// there; later snapshots that find no newer version in the log may have it too, earlier ones may not. Thread-safe. `metrics` must outlive it.
+// there; later snapshots that find no newer version in the log may have it too, earlier ones may not. Thread-safe.
+// `metrics` must outlive it.
 class PageCache {
  public:
   PageCache(size_t capacity_bytes, uint32_t page_size, Metrics& metrics);
