@@ -113,7 +113,7 @@ Result<std::optional<CleanRelease>> Lease::Acquire(Instant deadline) {
     watch_->metrics.Add(Count::kLeaseAcquisitions);
     watch_->Tell(clock_, "lease_acquired", {{"waited_us", Microseconds(waited)}, {"attempts", attempts.count}},
                  long_wait ? EventKind::kNotable : EventKind::kRoutine);
-  } else if (previous.status().Is(StatusCode::kBusy)) {
+  } else if (previous.status().Is(StatusCode::kBusy) && deadline > attempts.begun) {  // not one that only tried
     watch_->metrics.Add(Count::kLeaseTimeouts);
     watch_->Tell(clock_, "lease_timeout", {{"waited_us", Microseconds(waited)}, {"attempts", attempts.count}});
   }

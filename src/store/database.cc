@@ -89,7 +89,7 @@ Status Writer::Commit(uint32_t page_count, Snapshot* snapshot) {
 Result<std::shared_ptr<Database>> Database::Open(const Environment& environment, const std::string& path,
                                                  const StoreOptions& options, Duration timeout) {
   std::shared_ptr<Database> database(new Database(environment, path, options));
-  EFS_ASSIGN_OR_RETURN(const Snapshot snapshot, database->LookForSnapshot(timeout, environment.clock.Now()));
+  EFS_ASSIGN_OR_RETURN(const Snapshot snapshot, database->TakeSnapshot(timeout, environment.clock.Now()));
   (void)snapshot;
   return database;
 }
@@ -185,17 +185,10 @@ Result<Snapshot> Database::TrySnapshot(Duration timeout, std::optional<Instant> 
 
 Result<Snapshot> Database::LastSnapshot(Duration timeout) {
   std::shared_ptr<LiveDatabase> open = live();
-  return open ? Known(std::move(open)) : LookForSnapshot(timeout, {});
+  return open ? Known(std::move(open)) : TakeSnapshot(timeout);
 }
 
 Result<Snapshot> Database::TakeSnapshot(Duration timeout, std::optional<Instant> as_of) {
-  const Timed begin(clock(), watch_->metrics, Time::kReadBegin);
-  Result<Snapshot> snapshot = LookForSnapshot(timeout, as_of);
-  if (snapshot.ok()) watch_->metrics.Add(Count::kReadTransactions);
-  return snapshot;
-}
-
-Result<Snapshot> Database::LookForSnapshot(Duration timeout, std::optional<Instant> as_of) {
   // Segments may be removed between the listing and the opening of one; then a new listing tells what there is.
   for (int i = 1;; i++) {
     Result<Snapshot> snapshot = TrySnapshot(timeout, as_of);
@@ -352,7 +345,7 @@ Result<CheckpointReport> Database::Checkpoint(Owner owner, Duration timeout, con
   const Instant deadline = environment_.clock.Now() + timeout;
   // While it waits for the lease, others may merge more than it has followed.
   for (int i = 1;; i++) {
-    EFS_RETURN_IF_ERROR(LookForSnapshot(deadline - environment_.clock.Now(), {}).status());
+    EFS_RETURN_IF_ERROR(TakeSnapshot(deadline - environment_.clock.Now()).status());
     const Status sealed = SealAll(owner, deadline - environment_.clock.Now());
     if (sealed.ok()) break;
     if (!HasMoved(sealed) || i == kMaxOpenAttempts) return sealed;

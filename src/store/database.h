@@ -140,7 +140,7 @@ class Database {
   // Whether there was one, and it was found to be gone.
   bool has_lost_log() const;
 
-  const Metrics& metrics() const { return watch_->metrics; }
+  Metrics& metrics() { return watch_->metrics; }
 
  private:
   friend class Writer;
@@ -157,7 +157,6 @@ class Database {
   static StoreOptions WithWatch(StoreOptions options, std::shared_ptr<Watch> watch);
   Result<std::shared_ptr<LiveDatabase>> OpenLive(Duration timeout);
   Status WaitForCreator(Instant deadline) const;
-  Result<Snapshot> LookForSnapshot(Duration timeout, std::optional<Instant> as_of);
   Result<Snapshot> TrySnapshot(Duration timeout, std::optional<Instant> as_of);
   static Snapshot Known(std::shared_ptr<LiveDatabase> live);
   Result<std::unique_ptr<Writer>> BeginInPlace(const Snapshot& from, const ReadSet* read, Instant deadline);

@@ -109,12 +109,6 @@ Status LiveDatabase::CheckComplete(const CleanRelease& left) const {
 }
 
 Status LiveDatabase::ReadPage(const LogPosition& at, PageNumber page, size_t offset, MutableBytes out) {
-  const Status read = TryReadPage(at, page, offset, out);
-  if (read.Is(StatusCode::kConflict)) watch_->metrics.Add(Count::kReadsOvertaken);
-  return read;
-}
-
-Status LiveDatabase::TryReadPage(const LogPosition& at, PageNumber page, size_t offset, MutableBytes out) {
   const std::optional<FrameLocation> location = log_->Find(page, at);
   if (!location) return ReadPageFromBase(at, page, offset, out);
   const SegmentNumber segment = location->segment->number();

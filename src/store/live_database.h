@@ -88,7 +88,6 @@ class LiveDatabase {
   Status CheckComplete(const CleanRelease& left) const;
   Status Join(const CleanRelease& previous);
   Status CheckMerged(const Segment& segment);
-  Status TryReadPage(const LogPosition& at, PageNumber page, size_t offset, MutableBytes out);
   Status ReadPageFromBase(const LogPosition& at, PageNumber page, size_t offset, MutableBytes out);
   std::vector<PageRun> RunsWith(const LogPosition& at, PageNumber page);
   void Keep(const LogPosition& at, uint64_t epoch, const BasePages& pages, PageNumber wanted);

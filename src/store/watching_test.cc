@@ -46,12 +46,12 @@ class WatchingTest : public LiveTest {
   std::vector<Event> events_;  // guarded by mutex_: an alarm may tell of one
 };
 
-TEST_F(WatchingTest, A_commit_is_counted_and_timed_from_its_snapshot_to_the_release_of_the_lease) {
+TEST_F(WatchingTest, A_commit_is_counted_and_timed_from_the_lease_to_its_release) {
   OtherProcess process(Path());
   (void)Told();
   ASSERT_TRUE(process.Commit().ok());
   const MetricValues values = process.database().metrics().values();
-  for (const Count count : {Count::kReadTransactions, Count::kWriteTransactions, Count::kCommits, Count::kFramesWritten,
+  for (const Count count : {Count::kWriteTransactions, Count::kCommits, Count::kFramesWritten,
                             Count::kLeaseAcquisitions, Count::kLeaseRequests, Count::kReleases}) {
     EXPECT_GE(values.Of(count), 1U) << kCountNames[static_cast<size_t>(count)].name;
   }
@@ -59,7 +59,7 @@ TEST_F(WatchingTest, A_commit_is_counted_and_timed_from_its_snapshot_to_the_rele
                             Count::kLeaseTakeovers, Count::kSeals}) {
     EXPECT_EQ(values.Of(count), 0U) << kCountNames[static_cast<size_t>(count)].name;
   }
-  for (const Time time : {Time::kReadBegin, Time::kLeaseWait, Time::kSync, Time::kCommit}) {
+  for (const Time time : {Time::kLeaseWait, Time::kSync, Time::kCommit}) {
     EXPECT_EQ(values.Of(time).count(), 1U) << kTimeNames[static_cast<size_t>(time)].name;
   }
   const std::vector<Event> told = Told();
@@ -112,19 +112,6 @@ TEST_F(WatchingTest, A_wait_for_the_lease_that_ends_without_it_is_counted) {
   EXPECT_EQ(values.Of(Time::kLeaseWait).count(), 1U);
   EXPECT_GE(values.Of(Time::kLeaseWait).sum_us, 20'000U);
   EXPECT_EQ(std::string(Told("lease_timeout").name), "lease_timeout");
-}
-
-TEST_F(WatchingTest, A_read_of_a_state_that_was_merged_away_is_counted) {
-  OtherProcess reader(Path());
-  const Result<Snapshot> old = reader.database().TakeSnapshot();
-  ASSERT_TRUE(old.ok());
-  OtherProcess merger(Path());
-  ASSERT_TRUE(merger.Commit().ok());
-  ASSERT_TRUE(merger.database().Checkpoint(1, std::chrono::seconds(30), nullptr).ok());
-  ASSERT_TRUE(reader.database().TakeSnapshot().ok());
-  std::vector<std::byte> page(old->page_size());
-  EXPECT_TRUE(old->ReadPage({old->page_count()}, 0, page).Is(StatusCode::kConflict));
-  EXPECT_EQ(reader.database().metrics().Of(Count::kReadsOvertaken), 1U);
 }
 
 }  // namespace

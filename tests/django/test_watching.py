@@ -1,8 +1,11 @@
 """What a site tells of the engine: lines for CloudWatch at the end of requests, and `logging`."""
 
 import json
+import re
+import time
 
 import pytest
+from support import dynamodb
 from support.emf import check_emf
 
 NAMESPACE = 'SQLITE_EFS_EMF_NAMESPACE = "Test/Site"\n'
@@ -95,15 +98,20 @@ connection.close()
 
 def test_a_takeover_and_the_long_wait_before_it_are_warnings(migrated, lease_table):
     migrated.environment = {**lease_table, "SQLITE_LOCK_EXPIRATION": "2"}
+    migrated.configure(OPTIONS="{'timeout': 600}")
     holder = migrated.hold_the_lock()
+    script = "with transaction.atomic():\n    Author.objects.create(name='next')\nprint('committed')"
+    waiter = migrated.start(LOGS + script)
+    while not any("queue" in item for item in dynamodb.items(lease_table)):
+        time.sleep(0.05)
+    time.sleep(1.2)  # more than what makes a wait a long one
     holder.kill()
     holder.communicate()
-    logged = migrated.script(
-        LOGS + "with transaction.atomic():\n    Author.objects.create(name='next')\nprint('committed')"
-    ).splitlines()
+    logged = waiter.communicate(timeout=600)[0].splitlines()
     warnings = [line for line in logged if "WARNING" in line]
     assert warnings[0].startswith("django_sqlite_efs WARNING lease taken over: held_since_ms=")
-    assert warnings[1].startswith("django_sqlite_efs WARNING lease acquired: waited_us=")
+    assert warnings[1].startswith("django_sqlite_efs WARNING lease acquired: ")
+    assert int(re.search(r"waited_us=(\d+)", warnings[1])[1]) > 1_000_000
     assert logged.index("committed") > logged.index(warnings[1]), "told at the end of the transaction"
 
 
@@ -118,4 +126,6 @@ except OperationalError:
     connection.close()
 """
         ).splitlines()
-    assert logged[0].startswith("django_sqlite_efs WARNING lease timeout: waited_us=")
+    assert logged[0].startswith("django_sqlite_efs WARNING lease timeout: ")
+    assert int(re.search(r"waited_us=(\d+)", logged[0])[1]) >= 2_900_000
+    assert len(logged) == 1, "attempts that wait for nothing are none"
