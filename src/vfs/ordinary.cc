@@ -101,7 +101,6 @@ Result<std::unique_ptr<File>> LockRecovered(FileSystem& files, const Layout& lay
 }
 
 Status MakeLive(const Environment& environment, const Layout& layout, const char* stock_vfs) {
-  const std::string id = NewUuid();
   FileSystem& files = environment.files;
   EFS_RETURN_IF_ERROR(Recover(layout.base(), stock_vfs));
   EFS_ASSIGN_OR_RETURN(const std::unique_ptr<File> lock, LockRecovered(files, layout));
@@ -114,6 +113,7 @@ Status MakeLive(const Environment& environment, const Layout& layout, const char
     EFS_RETURN_IF_ERROR(SetWalMode(*lock));
     return StampBase(*lock, environment.clock, environment.merge.tick);
   };
+  const std::string id = NewUuid();
   EFS_RETURN_IF_ERROR(CreateLogDirectory(files, layout, base->page_size(), change_header, id));
   Watch watch(layout.base());
   watch.SetDatabaseId(id);
