@@ -45,6 +45,18 @@ void sqlite_efs_end_call(void);
  * of them, or empty. */
 int sqlite_efs_release(void);
 
+/* --- Watching: docs/watching.md. The next two write at most `size` bytes with a 0 at the end, and return the length of
+ * the whole text without it: if that is `size` or more, nothing of use was written, and a larger buffer is needed. */
+
+/* The counters and histograms of this process, as a JSON object or in Prometheus's text format. */
+enum { SQLITE_EFS_JSON = 0, SQLITE_EFS_PROMETHEUS = 1 };
+int sqlite_efs_metrics(int format, char* out, int size);
+
+/* The oldest event that is kept and was not asked for yet, as a JSON object; 0 if there is none. An event that does not
+ * fit is dropped; 1024 bytes are enough. Nothing is kept before sqlite_efs_keep_events(). */
+int sqlite_efs_next_event(char* out, int size);
+void sqlite_efs_keep_events(void);
+
 /* --- AWS credentials that only the program can supply */
 
 struct sqlite_efs_credentials;

@@ -11,7 +11,7 @@ from django.db.backends.sqlite3 import base as stock
 from django.db.utils import DatabaseErrorWrapper
 from django.utils.functional import cached_property
 
-from . import checks, conf, names  # noqa: F401 - registers the checks
+from . import checks, conf, names, watching  # noqa: F401 - registers the checks
 from .client import DatabaseClient
 from .creation import DatabaseCreation
 
@@ -39,6 +39,7 @@ class DatabaseWrapper(stock.DatabaseWrapper):
     def get_connection_params(self) -> dict[str, Any]:
         options = conf.read_options(self.alias, self.settings_dict["OPTIONS"])
         lock_parameters = conf.read_lock_parameters()
+        conf.read_emf_namespace()
         params = super().get_connection_params()
         for name in conf.OWN_OPTIONS:
             params.pop(name, None)
@@ -63,9 +64,17 @@ class DatabaseWrapper(stock.DatabaseWrapper):
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         if not self.is_in_memory_db():
-            sqlite_efs.load()
+            sqlite_efs.keep_events()
             _note_dynamodb_lease(names.parameters_of(conn_params["database"]))
         return super().get_new_connection(conn_params)
+
+    def _commit(self) -> None:
+        super()._commit()
+        watching.report()
+
+    def _close(self) -> None:
+        super()._close()
+        watching.report()
 
     @cached_property
     def wrap_database_errors(self) -> EngineErrorWrapper:
@@ -95,6 +104,7 @@ def _end_request(**_kwargs: Any) -> None:
     sqlite_efs.end_request()
     # Other machines need not wait for this one's next request. A lease that a transaction uses stays.
     sqlite_efs.release()
+    watching.end_request()
 
 
 _note_configured_dynamodb_lease()

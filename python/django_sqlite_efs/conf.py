@@ -21,6 +21,7 @@ DEFAULT_LOCK_MAX_ATTEMPTS = 10
 MAX_LOCK_MAX_ATTEMPTS = 1_000_000
 MAX_LOCK_EXPIRATION_S = 86400
 MAX_FUNCTION_TIMEOUT_S = 900
+_EMF_NAMESPACE = r"[A-Za-z0-9._/#:-]{1,255}"
 _DYNAMODB_TABLE = r"(arn:[A-Za-z0-9_.:-]+:table/)?[A-Za-z0-9_.-]{3,255}"
 
 # Each only sets a flag of the connection: none reads the database, so none costs a round trip. Reasons: docs/django.md.
@@ -159,6 +160,19 @@ def lambda_function() -> str:
 def read_function_timeout() -> int | None:
     """The timeout of the Lambda function, in seconds: Lambda itself tells it only during an invocation."""
     return _read_lock_number("SQLITE_EFS_FUNCTION_TIMEOUT", MAX_FUNCTION_TIMEOUT_S, "seconds")
+
+
+def read_emf_namespace() -> str:
+    """The namespace of CloudWatch in which requests report what the engine did; "" if they do not."""
+    place, namespace = _setting("SQLITE_EFS_EMF_NAMESPACE")
+    if namespace is None or namespace == "":
+        return ""
+    if not isinstance(namespace, str) or not re.fullmatch(_EMF_NAMESPACE, namespace) or namespace.startswith("AWS/"):
+        raise ImproperlyConfigured(
+            f"{place} must be a namespace for metrics in CloudWatch, 1 to 255 letters, digits and . - _ / # :, and not "
+            f"begin with AWS/, which is Amazon's; not {namespace!r}."
+        )
+    return namespace
 
 
 def _setting(name: str) -> tuple[str, Any]:

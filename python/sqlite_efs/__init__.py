@@ -20,6 +20,7 @@ from ._engine import (
     release,
 )
 from ._lease import DEFAULT_EXPIRATION_S, dynamodb_lease_is_used, releasing
+from ._metrics import EmbeddedMetrics, events, keep_events, metrics
 from ._request import request
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "DEFAULT_EXPIRATION_S",
     "Connection",
     "Cursor",
+    "EmbeddedMetrics",
     "begin_call",
     "begin_request",
     "clear_error",
@@ -34,10 +36,13 @@ __all__ = [
     "dynamodb_lease_is_used",
     "end_call",
     "end_request",
+    "events",
     "explain",
+    "keep_events",
     "last_error",
     "load",
     "loadable_path",
+    "metrics",
     "release",
     "releasing",
     "request",

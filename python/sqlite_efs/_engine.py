@@ -64,6 +64,11 @@ class _Engine:
         self.refuse_credentials = quick.sqlite_efs_refuse_credentials
         self.refuse_credentials.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int)
         self.refuse_credentials.restype = None
+        self.metrics = quick.sqlite_efs_metrics
+        self.metrics.argtypes, self.metrics.restype = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int), ctypes.c_int
+        self.next_event = quick.sqlite_efs_next_event
+        self.next_event.argtypes, self.next_event.restype = (ctypes.c_char_p, ctypes.c_int), ctypes.c_int
+        self.keep_events = _command(quick.sqlite_efs_keep_events)
         waiting = ctypes.CDLL(path)
         self.release = waiting.sqlite_efs_release
         self.release.argtypes, self.release.restype = (), ctypes.c_int
@@ -145,6 +150,18 @@ def load(default: bool = False) -> None:
     with _process.loading:
         if not _process.has_loaded(default):
             _load(default)
+
+
+def present() -> _Engine | None:
+    """The engine, if it is loaded."""
+    return _process.engine
+
+
+def loaded() -> _Engine:
+    """The engine, loaded if it was not."""
+    load()
+    assert _process.engine is not None
+    return _process.engine
 
 
 def _load(default: bool) -> None:

@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/sqlite_connection.h"
 #include "store/environment.h"
+#include "vfs/event_log.h"
 #include "vfs/vfs.h"
 
 namespace sqlite_efs::cli {
@@ -57,6 +58,7 @@ Status RegisterEngine(Context& context) {
   sqlite3_vfs* const stock = sqlite3_vfs_find(nullptr);
   if (stock == nullptr) return Status::IoError("this SQLite library has no VFS; link to a complete one");
   context.stock_vfs = stock->zName;
+  EFS_RETURN_IF_ERROR(OpenEventLogByEnvironment());
   if (RegisterVfs(SystemEnvironment(), /*make_default=*/false) == SQLITE_OK) return {};
   return Status::IoError("SQLite did not accept the engine; reinstall sqlite-efs and SQLite 3.37 or later");
 }

@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/lease_view.h"
 #include "cli/sqlite_connection.h"
+#include "cli/status_prometheus.h"
 #include "store/base_file.h"
 #include "store/layout.h"
 #include "store/verify.h"
@@ -21,13 +22,17 @@ constexpr char kDetails[] =
     "It takes no lock and changes nothing, needs permission to read only, and may be run at any time; what it says may "
     "be out of date a moment later. A lease in DynamoDB (SQLITE_LOCK_DYNAMODB_TABLE) is shown too; if the table cannot "
     "be asked, the reason is. With --json it prints the object that PRAGMA efs_status answers, with the list of "
-    "log segments and the lease's record added.";
+    "log segments and the lease's record added; with --format prometheus the state of the database as metrics.";
 
 constexpr int kLabelWidth = 12;
 
+constexpr char kText[] = "text";
+constexpr char kJson[] = "json";
+constexpr char kPrometheus[] = "prometheus";
+
 struct Options {
   std::string database;
-  bool as_json = false;
+  std::string format = kText;
 };
 
 json SegmentsOf(const std::vector<SegmentSummary>& segments, uint64_t last_frames) {
@@ -109,8 +114,11 @@ Status ShowStatus(const Context& context, const Options& options) {
   std::string lease_text;
   EFS_ASSIGN_OR_RETURN(const json status,
                        IsLive(PosixFileSystem(), path) ? LiveStatus(path, &lease_text) : OrdinaryStatus(path));
-  if (options.as_json) {
+  if (options.format == kJson) {
     context.out << status.dump(2, ' ', false, json::error_handler_t::replace) << "\n";
+  } else if (options.format == kPrometheus) {
+    EFS_ASSIGN_OR_RETURN(const std::string metrics, StatusPrometheus(status));
+    context.out << metrics;
   } else {
     PrintText(context.out, status, lease_text);
   }
@@ -123,7 +131,12 @@ void AddStatus(CLI::App& app, Context& context) {
   CLI::App* const command = AddCommand(app, "status", kSummary, kDetails);
   const auto options = std::make_shared<Options>();
   command->add_option("DB", options->database, "The database file")->required();
-  command->add_flag("--json", options->as_json, "Print one JSON object, for programs");
+  CLI::Option* const format = command->add_option("--format", options->format, "text, json or prometheus");
+  format->check(CLI::IsMember({kText, kJson, kPrometheus}));
+  command
+      ->add_flag_callback(
+          "--json", [options] { options->format = kJson; }, "The same as --format json")
+      ->excludes(format);
   command->callback([&context, options] {
     context.run = [&context, options] { return context.Fail(ShowStatus(context, *options)); };
   });

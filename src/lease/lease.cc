@@ -41,21 +41,24 @@ constexpr Duration kDefaultLinger = milliseconds(50);
 // were waiting when it was taken, so that eight writers each have a turn within a second.
 constexpr Duration kLongestLinger = milliseconds(300);
 constexpr Duration kLongestLingerInTurn = milliseconds(80);
+// A lease that took longer to get was waited for.
+constexpr Duration kLongWait = milliseconds(1);
 
 int64_t InMilliseconds(Duration duration) { return duration / milliseconds(1); }
 
 }  // namespace
 
 Lease::Lease(std::unique_ptr<LeaseStore> store, Clock& clock, std::unique_ptr<Alarm> heartbeat, LeaseOptions options,
-             std::string database_id, std::string path)
+             const std::string& database_id, std::string path)
     : store_(std::move(store)),
       clock_(clock),
       options_(std::move(options)),
       memory_(options_.memory ? options_.memory : std::make_shared<LeaseMemory>()),
       path_(std::move(path)),
+      watch_(options_.watch ? options_.watch : std::make_shared<Watch>(path_)),
       heartbeat_(std::move(heartbeat)) {
   assert(heartbeat_ || !store_->expires());
-  record_.database_id = std::move(database_id);
+  SetDatabaseId(database_id);
   record_.holder = DescribeThisProcess();
 }
 
@@ -67,6 +70,7 @@ Lease::~Lease() {
 void Lease::SetDatabaseId(const std::string& database_id) {
   const std::lock_guard lock(mutex_);
   record_.database_id = database_id;
+  watch_->SetDatabaseId(database_id);
 }
 
 bool Lease::held() const { return phase_ == Phase::kHeld && clock_.Now() < Instant{good_until_}; }
@@ -100,6 +104,24 @@ Result<std::optional<CleanRelease>> Lease::Acquire(Instant deadline) {
   attempts.wanted.lock_id = memory_->NewLockId();
   attempts.wanted.version = 0;
   attempts.begun = clock_.Now();
+  Result<std::optional<CleanRelease>> previous = Attempt(&attempts, deadline);
+  const Duration waited = clock_.Now() - attempts.begun;
+  watch_->metrics.Record(Time::kLeaseWait, waited);
+  const bool long_wait = waited > kLongWait;
+  if (long_wait) watch_->metrics.Add(Count::kLeaseWaits);
+  if (previous.ok()) {
+    watch_->metrics.Add(Count::kLeaseAcquisitions);
+    watch_->Tell(clock_, "lease_acquired", {{"waited_us", Microseconds(waited)}, {"attempts", attempts.count}},
+                 long_wait ? EventKind::kNotable : EventKind::kRoutine);
+  } else if (previous.status().Is(StatusCode::kBusy) && deadline > attempts.begun) {  // not one that only tried
+    watch_->metrics.Add(Count::kLeaseTimeouts);
+    watch_->Tell(clock_, "lease_timeout", {{"waited_us", Microseconds(waited)}, {"attempts", attempts.count}});
+  }
+  return previous;
+}
+
+Result<std::optional<CleanRelease>> Lease::Attempt(Attempts* known, Instant deadline) {
+  Attempts& attempts = *known;
   PaceLimits limits = store_->expires() ? kPaceOfService : kPaceOfFiles;
   if (store_->expires()) limits.max_attempts = options_.max_attempts;
   Pace pace(limits, deadline);
@@ -109,6 +131,7 @@ Result<std::optional<CleanRelease>> Lease::Acquire(Instant deadline) {
     if (reply.ok() && reply->acquired) {
       Begin(attempts.wanted, attempts.sent);
       others_wait_ = reply->others_wait;
+      NoteTakeover(reply->record);
       return ReleaseIn(reply->record);
     }
     Pace::Prospect prospect;
@@ -131,6 +154,13 @@ Result<std::optional<CleanRelease>> Lease::Acquire(Instant deadline) {
   }
 }
 
+// Whether the record that was replaced is of a holder that has not given the lease back.
+void Lease::NoteTakeover(const std::optional<LeaseRecord>& replaced) {
+  if (!replaced || replaced->lock_id.empty()) return;
+  watch_->metrics.Add(Count::kLeaseTakeovers);
+  watch_->Tell(clock_, "lease_taken_over", {{"held_since_ms", replaced->since_ms}});
+}
+
 Result<AcquireReply> Lease::TryOnce(Attempts* attempts, Instant deadline) {
   const std::lock_guard lock(mutex_);
   LeaseRecord& wanted = attempts->wanted;
@@ -144,6 +174,7 @@ Result<AcquireReply> Lease::TryOnce(Attempts* attempts, Instant deadline) {
   const Duration limit = std::clamp(deadline - attempts->sent, kShortestRequest, kLongestRequest);
   Takeover takeover = PresentTakeover();
   takeover.is_last_attempt = attempts->sent >= deadline;
+  watch_->metrics.Add(Count::kLeaseRequests);
   Result<AcquireReply> reply = store_->TryAcquire(wanted, takeover, limit);
   attempts->failure = reply.status();
   if (reply.ok()) attempts->holder = reply->record;
@@ -208,7 +239,10 @@ Status Lease::GiveUp(const Attempts& attempts, const Status& status) {
   const std::lock_guard lock(mutex_);
   store_->StopWaiting();
   memory_->Over(attempts.wanted.lock_id);
-  if (attempts.unknown) (void)store_->Release(attempts.wanted, std::nullopt, kShortestRequest);
+  if (attempts.unknown) {
+    watch_->metrics.Add(Count::kLeaseRequests);
+    (void)store_->Release(attempts.wanted, std::nullopt, kShortestRequest);
+  }
   return status;
 }
 
@@ -243,7 +277,8 @@ void Lease::Beat() {
   if (!renewed.ok()) return SetHeartbeat(sent + options_.expiration / kRenewalsInNeed);
   if (*renewed) return SetHeartbeat(sent + options_.expiration / kRenewals);
   phase_ = Phase::kRefused;
-  losses++;
+  watch_->metrics.Add(Count::kLeasesLost);
+  watch_->Tell(clock_, "lease_lost", {{"held_us", Microseconds(sent - begun_)}});
 }
 
 // Each request is a version of its own: a late one then undoes no later one.
@@ -253,10 +288,11 @@ Result<bool> Lease::RenewLocked() {
   record_.expires_at_ms = clock_.WallTime_ms() + record_.lease_ms;
   const Instant sent = clock_.Now();
   const Duration limit = std::min(options_.expiration / kRenewals, kLongestRequest);
+  watch_->metrics.Add(Count::kLeaseRequests);
   Result<bool> renewed = store_->Renew(record_, limit);
   if (renewed.ok() && *renewed) {
     good_until_ = (sent + options_.expiration).nanoseconds;
-    renewals++;
+    watch_->metrics.Add(Count::kHeartbeats);
   }
   return renewed;
 }
@@ -281,7 +317,12 @@ Status Lease::End(const std::function<Status()>& send) {
     phase_ = Phase::kNone;
     memory_->Over(record_.lock_id);
   }
-  return refused ? Status() : Send(send);
+  if (refused) return {};
+  const Status sent = Send(send);
+  watch_->metrics.Add(Count::kReleases);
+  watch_->Tell(clock_, "lease_released", {{"held_us", Microseconds(clock_.Now() - begun_)}, {"ok", sent.ok() ? 1 : 0}},
+               EventKind::kRoutine);
+  return sent;
 }
 
 Status Lease::Send(const std::function<Status()>& send) {
@@ -289,6 +330,7 @@ Status Lease::Send(const std::function<Status()>& send) {
     Status status;
     {
       const std::lock_guard lock(mutex_);
+      watch_->metrics.Add(Count::kLeaseRequests);
       status = send();
     }
     if (!status.Is(StatusCode::kUnavailable) || i == kReleaseAttempts) return status;

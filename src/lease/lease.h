@@ -13,6 +13,7 @@
 #include "lease/lease_store.h"
 #include "os/alarm.h"
 #include "os/clock.h"
+#include "os/watch.h"
 
 namespace sqlite_efs {
 
@@ -27,6 +28,8 @@ struct LeaseOptions {
   std::optional<Duration> linger;
   // Of the process; null: the lease has one of its own.
   std::shared_ptr<LeaseMemory> memory;
+  // Of the database; null: the lease has one of its own.
+  std::shared_ptr<Watch> watch;
 };
 
 // The writer's lease of one database, as one process takes, holds and gives it back. One thread at a time, but for what
@@ -36,7 +39,7 @@ class Lease {
   // `path` is the database's, for messages. `clock` must outlive the lease. `heartbeat` may be null if the store's
   // records do not expire.
   Lease(std::unique_ptr<LeaseStore> store, Clock& clock, std::unique_ptr<Alarm> heartbeat, LeaseOptions options,
-        std::string database_id, std::string path);
+        const std::string& database_id, std::string path);
   // Before it is first asked for anything, if the constructor was given an empty one.
   void SetDatabaseId(const std::string& database_id);
   // Gives the lease back without a promise.
@@ -71,8 +74,7 @@ class Lease {
   std::string store_name() const { return store_->name(); }
   std::string release_name() const { return store_->release_name(); }
   bool expires() const { return store_->expires(); }
-  std::atomic<uint64_t> renewals{0};
-  std::atomic<uint64_t> losses{0};
+  const Metrics& metrics() const { return watch_->metrics; }
 
  private:
   enum class Phase { kNone, kHeld, kRefused };  // kRefused: a renewal showed that the record is not ours any more
@@ -82,7 +84,7 @@ class Lease {
     LeaseRecord wanted;
     Instant begun;
     Instant sent;  // of the latest request
-    uint64_t count = 0;
+    int64_t count = 0;
     bool unknown = false;               // a request may have been carried out, or may yet be
     std::optional<LeaseRecord> holder;  // as the latest reply showed it, which may be one of an earlier request
     bool due = false;                   // it may be replaced, as far as is known
@@ -97,6 +99,8 @@ class Lease {
   Status GiveUp(const Attempts& attempts, const Status& status);
   Status Locked(const Attempts& attempts) const;
   std::optional<CleanRelease> ReleaseIn(const std::optional<LeaseRecord>& record) const;
+  Result<std::optional<CleanRelease>> Attempt(Attempts* attempts, Instant deadline);
+  void NoteTakeover(const std::optional<LeaseRecord>& replaced);
   Status End(const std::function<Status()>& send);
   Status Send(const std::function<Status()>& send);
   Result<bool> RenewLocked();
@@ -108,6 +112,7 @@ class Lease {
   const LeaseOptions options_;
   const std::shared_ptr<LeaseMemory> memory_;
   const std::string path_;
+  const std::shared_ptr<Watch> watch_;
   Instant begun_;             // of the tenure
   bool others_wait_ = false;  // for its end, when it began
   std::mutex mutex_;          // held during each call of the store

@@ -184,9 +184,13 @@ TEST_F(LeaseTest, A_waiter_gets_the_lease_when_it_is_released) {
   host_.clock.on_sleep = [&] {
     if (host_.clock.Now() >= free) (void)holder->Release(clean_);
   };
-  const Previous previous = Take(host_, *host_.NewLease());
+  const auto lease = host_.NewLease();
+  const Previous previous = Take(host_, *lease);
   ASSERT_TRUE(previous.ok()) << previous.status().message();
   EXPECT_EQ(*previous, clean_);
+  EXPECT_EQ(lease->metrics().Of(Count::kLeaseWaits), 1U);
+  EXPECT_EQ(lease->metrics().Of(Count::kLeaseTakeovers), 0U) << "it was given back";
+  EXPECT_GE(lease->metrics().values().Of(Time::kLeaseWait).sum_us, 300'000U) << "by the lease's own clock";
 }
 
 TEST_F(LeaseTest, A_service_that_never_answers_holds_nobody_much_beyond_the_deadline) {
@@ -403,7 +407,8 @@ TEST_F(LeaseTest, A_fast_clock_costs_the_holder_its_lease_and_it_is_told) {
   EXPECT_FALSE(previous->has_value());
   Pass(kExpiration / 2);
   EXPECT_FALSE(holder->held());
-  EXPECT_EQ(holder->losses, 1U);
+  EXPECT_EQ(holder->metrics().Of(Count::kLeasesLost), 1U);
+  EXPECT_EQ(lease->metrics().Of(Count::kLeaseTakeovers), 1U);
   EXPECT_TRUE(holder->Release(clean_).ok());
   EXPECT_TRUE(lease->held());
   EXPECT_EQ(item_.record()->lock_id, item_.lock_ids.back());
@@ -426,7 +431,7 @@ TEST_F(LeaseTest, The_lease_is_renewed_every_third_of_it) {
   ASSERT_TRUE(Take(host_, *lease).ok());
   host_.clock.Advance(minutes(1) + milliseconds(1));
   EXPECT_EQ(count(LeaseOp::kRenew), 18U);
-  EXPECT_EQ(lease->renewals, 18U);
+  EXPECT_EQ(lease->metrics().Of(Count::kHeartbeats), 18U);
   EXPECT_EQ(item_.record()->version, 18U);
   EXPECT_GT(item_.record()->expires_at_ms, host_.clock.WallTime_ms() + 6'000);
   EXPECT_TRUE(lease->held());
@@ -453,7 +458,7 @@ TEST_F(LeaseTest, A_renewal_without_an_answer_is_repeated_soon) {
   item_.Expect(LeaseOp::kRenew, {Fate::kLost, Fate::kReplyLost, Fate::kDenied});
   host_.clock.Advance(kExpiration - milliseconds(1));
   EXPECT_TRUE(lease->held());
-  EXPECT_EQ(lease->renewals, 1U);
+  EXPECT_EQ(lease->metrics().Of(Count::kHeartbeats), 1U);
   EXPECT_EQ(item_.record()->version, 4U);
 }
 

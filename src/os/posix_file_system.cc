@@ -17,6 +17,7 @@
 #include <mutex>
 #include <optional>
 
+#include "base/metrics.h"
 #include "os/file_system.h"
 #include "os/mount.h"
 #include "os/read_together.h"
@@ -35,6 +36,8 @@ int Uninterrupted(Call call) {
   for (int i = 0; i < kMaxInterrupts && rc < 0 && errno == EINTR; i++) rc = call();
   return rc;
 }
+
+void Counted(Count call) { ProcessMetrics().Add(call); }
 
 // Every descriptor that this process holds through PosixFileSystem(), so that a child of fork() can close them: a
 // child that kept a copy of a lock's descriptor would keep the lock beyond its parent's death.
@@ -104,6 +107,7 @@ class PosixFile final : public File {
   PosixFile& operator=(const PosixFile&) = delete;
 
   Result<size_t> ReadAt(uint64_t offset, MutableBytes out) override {
+    Counted(Count::kFileReads);
     size_t done = 0;
     while (done < out.size()) {
       const ssize_t n = ::pread(fd(), out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
@@ -114,6 +118,7 @@ class PosixFile final : public File {
         return Fail("read");
       }
     }
+    ProcessMetrics().Add(Count::kBytesRead, done);
     return done;
   }
 
@@ -122,6 +127,10 @@ class PosixFile final : public File {
     ReadTogether(fd(), requests);
     // What that has left: the rest of a short read, or all.
     for (ReadRequest& request : requests) {
+      if (request.done != 0) {
+        Counted(Count::kFileReads);
+        ProcessMetrics().Add(Count::kBytesRead, request.done);
+      }
       const MutableBytes rest = request.out.subspan(request.done);
       if (rest.empty()) continue;
       EFS_ASSIGN_OR_RETURN(const size_t more, ReadAt(request.offset + request.done, rest));
@@ -131,6 +140,7 @@ class PosixFile final : public File {
   }
 
   Status WriteAt(uint64_t offset, Bytes data) override {
+    Counted(Count::kFileWrites);
     size_t done = 0;
     while (done < data.size()) {
       const ssize_t n = ::pwrite(fd(), data.data() + done, data.size() - done, static_cast<off_t>(offset + done));
@@ -140,10 +150,12 @@ class PosixFile final : public File {
         return Fail("write to");
       }
     }
+    ProcessMetrics().Add(Count::kBytesWritten, done);
     return {};
   }
 
   Status Sync() override {
+    Counted(Count::kFileSyncs);
     return Check(Uninterrupted([&] { return ::fdatasync(fd()); }), "make durable");
   }
 
@@ -154,10 +166,12 @@ class PosixFile final : public File {
   }
 
   Status Truncate(uint64_t size) override {
+    Counted(Count::kFileChanges);
     return Check(Uninterrupted([&] { return ::ftruncate(fd(), static_cast<off_t>(size)); }), "set the size of");
   }
 
   Result<FileAttributes> Look() override {
+    Counted(Count::kFileLooks);
     struct statx s;
     if (::statx(fd(), "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &s) != 0) return Fail("look at");
     return FromStatx(s);
@@ -168,6 +182,7 @@ class PosixFile final : public File {
   // The reply to a SETATTR brings all attributes (RFC 8881, the client asks for them in the same COMPOUND), which the
   // client shows until something newer comes.
   Result<FileAttributes> TouchAndLook() override {
+    Counted(Count::kFileChanges);
     if (Uninterrupted([&] { return ::futimens(fd(), nullptr); }) != 0) return Fail("set the time of");
     struct statx s;
     if (::statx(fd(), "", AT_EMPTY_PATH | AT_STATX_SYNC_AS_STAT, STATX_BASIC_STATS, &s) != 0) return Fail("look at");
@@ -175,6 +190,7 @@ class PosixFile final : public File {
   }
 
   Status ChangeMode(uint32_t mode) override {
+    Counted(Count::kFileChanges);
     return Check(Uninterrupted([&] { return ::fchmod(fd(), mode); }), "change the mode of");
   }
 
@@ -194,6 +210,7 @@ class PosixFile final : public File {
   Status Check(int rc, const char* action) const { return rc == 0 ? Status() : Fail(action); }
 
   int SetLock(int16_t type, uint64_t offset, uint64_t length) const {
+    Counted(Count::kFileLocks);
     struct flock request = {};
     request.l_type = type;
     request.l_whence = SEEK_SET;
@@ -261,6 +278,7 @@ class PosixFiles final : public FileSystem {
       : prefix_(std::move(pinned) + "/"), held_(std::make_unique<HeldDirectory>(slot)) {}
 
   Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode, uint32_t permissions) override {
+    Counted(Count::kFileOpens);
     Descriptors& descriptors = Descriptors::Instance();
     const Place at = PlaceOf(path);
     const auto slot = descriptors.Open(at.directory, at.name, FlagsOf(mode) | O_CLOEXEC | O_NOCTTY, permissions);
@@ -290,6 +308,7 @@ class PosixFiles final : public FileSystem {
   }
 
   Result<std::vector<std::string>> ListKnown(const std::string& directory) override {
+    Counted(Count::kFileLists);
     const Place at = PlaceOf(directory);
     // To open the held directory again would be one more question to the server. Its descriptors share one position.
     const bool is_held = held_ && at.directory == held_->fd() && std::strcmp(at.name, ".") == 0;
@@ -314,6 +333,7 @@ class PosixFiles final : public FileSystem {
   }
 
   Result<FileAttributes> Stat(const std::string& path) override {
+    Counted(Count::kFileStats);
     const Place at = PlaceOf(path);
     struct statx s;
     if (::statx(at.directory, at.name, 0, STATX_BASIC_STATS, &s) != 0) {
@@ -323,28 +343,33 @@ class PosixFiles final : public FileSystem {
   }
 
   Status Link(const std::string& existing, const std::string& name) override {
+    Counted(Count::kFileNames);
     const Place from = PlaceOf(existing);
     const Place to = PlaceOf(name);
     return Check(::linkat(from.directory, from.name, to.directory, to.name, 0), "create", name);
   }
 
   Status Rename(const std::string& from, const std::string& to) override {
+    Counted(Count::kFileNames);
     const Place old_place = PlaceOf(from);
     const Place new_place = PlaceOf(to);
     return Check(::renameat(old_place.directory, old_place.name, new_place.directory, new_place.name), "rename to", to);
   }
 
   Status MakeDirectory(const std::string& path, uint32_t permissions) override {
+    Counted(Count::kFileNames);
     const Place at = PlaceOf(path);
     return Check(::mkdirat(at.directory, at.name, permissions), "make directory", path);
   }
 
   Status Remove(const std::string& path) override {
+    Counted(Count::kFileNames);
     const Place at = PlaceOf(path);
     return Check(::unlinkat(at.directory, at.name, 0), "remove", path);
   }
 
   Status RemoveDirectory(const std::string& path) override {
+    Counted(Count::kFileNames);
     const Place at = PlaceOf(path);
     return Check(::unlinkat(at.directory, at.name, AT_REMOVEDIR), "remove directory", path);
   }

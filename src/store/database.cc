@@ -18,8 +18,6 @@ constexpr Duration kRecentLook = std::chrono::milliseconds(100);
 constexpr uint32_t kFullFrames = 1000;
 // A change counter that is further ahead is behind: it went back, and proves nothing.
 constexpr uint32_t kMaxCounterLead = uint32_t{1} << 31;
-// A lease that took longer to get was waited for.
-constexpr Duration kLongWait = std::chrono::milliseconds(1);
 
 Status Superseded(const std::string& path) {
   return Status::Conflict("database is locked: " + path +
@@ -43,7 +41,7 @@ Status CheckSameLease(const Database& open, const StoreOptions& options) {
 // --- Writer
 
 Writer::~Writer() {
-  if (transaction_) database_.frames_written += transaction_->frames_written();
+  if (transaction_) database_.watch_->metrics.Add(Count::kFramesWritten, transaction_->frames_written());
   transaction_.reset();
   creation_.lock.reset();
   if (creation_.lease) (void)creation_.lease->Discard();
@@ -68,8 +66,17 @@ Result<bool> Writer::ReadPage(PageNumber page, size_t offset, MutableBytes out) 
 
 Status Writer::Commit(uint32_t page_count, Snapshot* snapshot) {
   assert(transaction_);
-  EFS_RETURN_IF_ERROR(transaction_->Commit(page_count));
-  database_.commits++;
+  Clock& clock = database_.clock();
+  Watch& watch = *database_.watch_;
+  const Timed commit(clock, watch.metrics, Time::kCommit);
+  const Status status = transaction_->Commit(page_count);
+  if (!status.ok()) {
+    const bool unknown = status.Is(StatusCode::kUnknownOutcome);
+    watch.metrics.Add(unknown ? Count::kCommitsUnknown : Count::kCommitsRefused);
+    watch.Tell(clock, unknown ? "commit_unknown" : "commit_refused", {{"took_us", Microseconds(commit.elapsed())}});
+    return status;
+  }
+  watch.metrics.Add(Count::kCommits);
   committed_ = true;
   snapshot->live_ = from_.live_;
   snapshot->position_ = transaction_->position();
@@ -106,6 +113,11 @@ std::shared_ptr<LiveDatabase> Database::live() const {
 bool Database::has_lost_log() const {
   const std::lock_guard lock(mutex_);
   return was_live_ && !live_;
+}
+
+StoreOptions Database::WithWatch(StoreOptions options, std::shared_ptr<Watch> watch) {
+  options.lease.watch = std::move(watch);
+  return options;
 }
 
 // The open parts of the database; null if there is none yet.
@@ -196,9 +208,13 @@ Result<std::unique_ptr<Writer>> Database::BeginWrite(const Snapshot& from, Owner
   }
   if (was_kept) conflict_alarm_->Cancel();
   Result<std::unique_ptr<Writer>> writer = BeginInPlace(from, read, deadline);
-  if (writer.ok()) return writer;
+  if (writer.ok()) {
+    watch_->metrics.Add(Count::kWriteTransactions);
+    return writer;
+  }
   if (writer.status().Is(StatusCode::kConflict)) {
-    conflicts++;
+    watch_->metrics.Add(Count::kConflicts);
+    watch_->Tell(clock(), "conflict");
     KeepPlace();
   } else {
     EndWrite();
@@ -230,7 +246,7 @@ Result<std::unique_ptr<Writer>> Database::BeginInPlace(const Snapshot& from, con
     base.position_ = *newest;
     base.page_count_ = newest->page_count;
     EFS_ASSIGN_OR_RETURN(counter_lead, CounterLead(from, base, read));
-    upgrades++;
+    watch_->metrics.Add(Count::kUpgrades);
   }
   std::unique_ptr<Writer> writer(new Writer(*this, base));
   writer->counter_lead_ = counter_lead;
@@ -268,10 +284,7 @@ Result<LogPosition> Database::BeginTenure(LiveDatabase& live, Instant last_look,
     live.TenureBroken();  // another writer has sealed the segment
   }
   (void)live.EndTenure();  // also one whose lease was lost; a failure shows when the lease is taken
-  const Instant begun = environment_.clock.Now();
-  const Result<LogPosition> newest = live.BeginTenure(deadline);
-  if (environment_.clock.Now() - begun > kLongWait) lease_waits++;
-  return newest;
+  return live.BeginTenure(deadline);
 }
 
 // What has to be waited for is waited for now: in the middle of a commit SQLite takes it for a fault of the disk.
@@ -321,6 +334,7 @@ Result<std::shared_ptr<LiveDatabase>> Database::Create(Creation& creation, uint3
   // Stopped before the rename, and the lock lost: others may have filled the file, and made it ordinary again.
   EFS_ASSIGN_OR_RETURN(const FileAttributes found, creation.lock->Look());
   if (found != written) return Superseded(path());
+  watch_->Tell(clock(), "attach");
   const std::lock_guard lock(mutex_);
   live_ = live;
   was_live_ = true;

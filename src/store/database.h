@@ -140,11 +140,7 @@ class Database {
   // Whether there was one, and it was found to be gone.
   bool has_lost_log() const;
 
-  std::atomic<uint64_t> commits{0};
-  std::atomic<uint64_t> frames_written{0};
-  std::atomic<uint64_t> conflicts{0};
-  std::atomic<uint64_t> upgrades{0};  // transactions that went on from a newer state than they had read
-  std::atomic<uint64_t> lease_waits{0};
+  Metrics& metrics() { return watch_->metrics; }
 
  private:
   friend class Writer;
@@ -152,11 +148,13 @@ class Database {
       : autocheckpoint_frames(options.autocheckpoint_frames),
         environment_(environment),
         layout_(path),
-        options_(options),
+        watch_(std::make_shared<Watch>(path)),
+        options_(WithWatch(options, watch_)),
         gate_(environment.clock),
         conflict_alarm_(environment.new_alarm()),
         linger_alarm_(environment.new_alarm()) {}
 
+  static StoreOptions WithWatch(StoreOptions options, std::shared_ptr<Watch> watch);
   Result<std::shared_ptr<LiveDatabase>> OpenLive(Duration timeout);
   Status WaitForCreator(Instant deadline) const;
   Result<Snapshot> TrySnapshot(Duration timeout, std::optional<Instant> as_of);
@@ -175,6 +173,7 @@ class Database {
 
   const Environment& environment_;
   const Layout layout_;
+  const std::shared_ptr<Watch> watch_;
   const StoreOptions options_;
   WriterGate gate_;
   std::mutex opening_mutex_;  // one thread opens; taken before mutex_

@@ -121,6 +121,9 @@ class Detachment {
     File& base = live_->merger().base();
     EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, base.Look());
     report_.bytes = attributes.size;
+    live_->watch().Tell(
+        environment_.clock, "detach",
+        {{"segments", static_cast<int64_t>(report_.segments)}, {"pages", static_cast<int64_t>(report_.pages_merged)}});
     const Status removed = RemoveLog(environment_, live_->files(), layout_, base);
     if (!removed.ok()) report_.leftover = removed.message();
     return {};

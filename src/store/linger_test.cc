@@ -58,7 +58,7 @@ class Process {
     EXPECT_TRUE(snapshot.ok() && snapshot->ReadPage({1}, kChangeCounterOffset, counter).ok());
     return ReadBigEndian32(counter.data());
   }
-  uint64_t seals() const { return database_->live()->log().counters().seals; }
+  uint64_t seals() const { return database_->metrics().Of(Count::kSeals); }
   bool holds() const { return database_->live()->holds_lease(); }
 
  private:

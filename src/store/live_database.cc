@@ -25,12 +25,14 @@ Result<LogListing> ListWithLast(FileSystem& files, const Layout& layout, const s
 
 Result<std::shared_ptr<LiveDatabase>> LiveDatabase::Open(const Environment& environment, const Layout& layout,
                                                          const StoreOptions& options, std::unique_ptr<Lease> lease) {
-  std::shared_ptr<LiveDatabase> live(new LiveDatabase(environment, layout));
+  LeaseOptions lease_options = options.lease;
+  if (!lease_options.watch) lease_options.watch = std::make_shared<Watch>(layout.base());
+  std::shared_ptr<LiveDatabase> live(new LiveDatabase(environment, layout, lease_options.watch));
   EFS_ASSIGN_OR_RETURN(live->files_, environment.files.Pin(layout.directory()));
   live->lease_ = std::move(lease);
   if (!live->lease_) {
     EFS_ASSIGN_OR_RETURN(const FileAttributes base, environment.files.Stat(layout.base()));
-    live->lease_ = NewLease(environment, options.lease, layout, layout, SegmentMode(base.mode), "");
+    live->lease_ = NewLease(environment, lease_options, layout, layout, SegmentMode(base.mode), "");
   }
   // The record of one that expires is in a service, which tells nothing of it to who does not want it.
   if (!live->lease_->expires()) EFS_RETURN_IF_ERROR(live->NameLease());
@@ -38,7 +40,7 @@ Result<std::shared_ptr<LiveDatabase>> LiveDatabase::Open(const Environment& envi
   EFS_ASSIGN_OR_RETURN(const LogListing listing, ListWithLast(live->files(), layout, left));
   // After the listing: what is not listed any more is in the base, and an open shows what was written before it.
   EFS_ASSIGN_OR_RETURN(live->base_, BaseFile::OpenAndRead(environment.files, layout.base()));
-  live->cache_ = std::make_unique<PageCache>(options.cache_bytes, live->page_size());
+  live->cache_ = std::make_unique<PageCache>(options.cache_bytes, live->page_size(), live->watch().metrics);
   live->read_ahead_ = std::make_unique<ReadAhead>(live->page_size());
   live->tree_walk_ = std::make_unique<TreeWalk>(options.cache_bytes / live->page_size() / kShareOfForetold);
   live->frame_buffer_ = std::make_unique<FrameBuffer>(live->page_size());
@@ -51,7 +53,7 @@ Result<std::shared_ptr<LiveDatabase>> LiveDatabase::Open(const Environment& envi
   }
   EFS_RETURN_IF_ERROR(opened);
   if (left) EFS_RETURN_IF_ERROR(live->CheckComplete(*left));
-  live->merger_ = std::make_unique<Merger>(environment, live->files(), live->layout_, *live->log_);
+  live->merger_ = std::make_unique<Merger>(environment, live->files(), live->layout_, *live->log_, live->watch());
   return live;
 }
 
@@ -75,12 +77,12 @@ Status LiveDatabase::NameLease() {
 Status LiveDatabase::OpenLog(const LogListing& listing) {
   const auto before_drop = [this](const auto& segments) { BeforeDrop(segments); };
   const uint64_t epoch = cache_->base_epoch();
-  EFS_ASSIGN_OR_RETURN(
-      log_, Log::Open(files(), environment_.clock, layout_, page_size(), listing.segments, *cache_, before_drop));
+  EFS_ASSIGN_OR_RETURN(log_, Log::Open(files(), environment_.clock, layout_, page_size(), listing.segments, *cache_,
+                                       before_drop, *watch_));
   // What was read of the base is believed: the last segment was seen live since, at its opening at the earliest.
   const LogPosition newest = log_->newest();
   std::vector<std::byte> head = base_->TakeHead();
-  Keep(newest, epoch, {{1}, head, head.size() / page_size()});
+  Keep(newest, epoch, {{1}, head, head.size() / page_size()}, /*wanted=*/{0});
   // No commit in the log: the base says how large the database is.
   if (newest.page_count == 0) log_->SetBasePageCount(base_->opened_page_count());
   return {};
@@ -112,7 +114,7 @@ Status LiveDatabase::ReadPage(const LogPosition& at, PageNumber page, size_t off
   const SegmentNumber segment = location->segment->number();
   if (cache_->GetFrame(segment, location->frame, offset, out)) return {};
   std::vector<std::byte> buffer(page_size());
-  pages_from_log++;
+  watch_->metrics.Add(Count::kPagesFromLog);
   const Status read = location->segment->ReadPage(location->frame, buffer);
   if (read.Is(StatusCode::kStale)) {
     EFS_RETURN_IF_ERROR(CheckMerged(*location->segment));  // then what the base has is newer than what the cache has
@@ -146,12 +148,12 @@ Status LiveDatabase::ReadPageFromBase(const LogPosition& at, PageNumber page, si
     pages.push_back({run.first, rest.first(run.count * size_t{page_size()})});
     rest = rest.subspan(pages.back().out.size());
   }
-  pages_from_base += count;
+  watch_->metrics.Add(Count::kPagesFromBase, count);
   EFS_RETURN_IF_ERROR(base_->ReadPages(pages));
   EFS_RETURN_IF_ERROR(log_->CheckBase(at));  // after the read: a merge that began before it may have changed the page
   const size_t wanted = page.value - runs.front().first.value;
   pages.front().found = std::max(pages.front().found, wanted + 1);  // zeros beyond the end of the file
-  for (const BasePages& run : pages) Keep(at, epoch, run);
+  for (const BasePages& run : pages) Keep(at, epoch, run, page);
   std::memcpy(out.data(), buffer.data() + wanted * page_size() + offset, out.size());
   return {};
 }
@@ -166,11 +168,11 @@ std::vector<PageRun> LiveDatabase::RunsWith(const LogPosition& at, PageNumber pa
   return runs;
 }
 
-void LiveDatabase::Keep(const LogPosition& at, uint64_t epoch, const BasePages& pages) {
+void LiveDatabase::Keep(const LogPosition& at, uint64_t epoch, const BasePages& pages, PageNumber wanted) {
   for (size_t i = 0; i < pages.found; i++) {
     const PageNumber page = {pages.first.value + static_cast<uint32_t>(i)};
     const Bytes content = pages.out.subspan(i * page_size(), page_size());
-    cache_->PutBase(page, at.segment, epoch, content);
+    cache_->PutBase(page, at.segment, epoch, content, page == wanted ? PageUse::kWanted : PageUse::kAhead);
     tree_walk_->Note(page, content);
   }
 }
@@ -179,7 +181,6 @@ Result<LogPosition> LiveDatabase::BeginTenure(Instant deadline) {
   assert(!in_tenure());
   EFS_RETURN_IF_ERROR(NameLease());
   EFS_ASSIGN_OR_RETURN(const std::optional<CleanRelease> previous, lease_->Acquire(deadline));
-  lease_acquisitions++;
   SetTenure({});
   Status status = previous ? Join(*previous) : Status();
   if (status.ok() && !tenure_.segment) status = OwnNewSegment(deadline);

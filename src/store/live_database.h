@@ -77,13 +77,11 @@ class LiveDatabase {
   // Whether there is a tenure to end; its lease may be lost. Any thread.
   bool in_tenure() const { return lease_->active(); }
   std::string lease_store() const { return lease_->store_name(); }
-
-  std::atomic<uint64_t> pages_from_log{0};
-  std::atomic<uint64_t> pages_from_base{0};
-  std::atomic<uint64_t> lease_acquisitions{0};
+  Watch& watch() { return *watch_; }
 
  private:
-  LiveDatabase(const Environment& environment, Layout layout) : environment_(environment), layout_(std::move(layout)) {}
+  LiveDatabase(const Environment& environment, Layout layout, std::shared_ptr<Watch> watch)
+      : environment_(environment), layout_(std::move(layout)), watch_(std::move(watch)) {}
   Status OpenLog(const LogListing& listing);
   Status NameLease();
   void BeforeDrop(const std::vector<std::shared_ptr<Segment>>& segments);
@@ -92,12 +90,13 @@ class LiveDatabase {
   Status CheckMerged(const Segment& segment);
   Status ReadPageFromBase(const LogPosition& at, PageNumber page, size_t offset, MutableBytes out);
   std::vector<PageRun> RunsWith(const LogPosition& at, PageNumber page);
-  void Keep(const LogPosition& at, uint64_t epoch, const BasePages& pages);
+  void Keep(const LogPosition& at, uint64_t epoch, const BasePages& pages, PageNumber wanted);
   Status OwnNewSegment(Instant deadline);
   void SetTenure(Tenure tenure);
 
   const Environment& environment_;
   const Layout layout_;
+  const std::shared_ptr<Watch> watch_;
   std::unique_ptr<FileSystem> files_;
   std::mutex id_mutex_;
   std::string id_;  // guarded by id_mutex_; empty: not read yet

@@ -30,8 +30,8 @@ void RaiseTo(std::atomic<int64_t>& highest, int64_t value) {
 
 Result<std::unique_ptr<Log>> Log::Open(FileSystem& files, Clock& clock, const Layout& layout, uint32_t page_size,
                                        const std::vector<SegmentNumber>& listed, PageCache& cache,
-                                       BeforeDrop before_drop) {
-  std::unique_ptr<Log> log(new Log(files, clock, layout, page_size, cache, std::move(before_drop)));
+                                       BeforeDrop before_drop, Watch& watch) {
+  std::unique_ptr<Log> log(new Log(files, clock, layout, page_size, cache, std::move(before_drop), watch));
   const std::lock_guard follow(log->follow_mutex_);
   const Instant begun = clock.Now();
   EFS_ASSIGN_OR_RETURN(const OpenedSegment last, log->OpenSegmentsLocked(listed));
@@ -80,7 +80,7 @@ Result<LogPosition> Log::Refresh() {
 Result<LogPosition> Log::ReadThenLookLocked(Segment& live) {
   LastLook look = last_look();
   const Instant begun = clock_.Now();
-  scans_++;
+  watch_.metrics.Add(Count::kScans);
   const Result<NewFrames> found = live.Scan(EndOf(live), look.attributes.size);
   if (!found.ok()) return FollowLocked();  // perhaps because it was sealed
   // As in PickUpLocked().
@@ -98,7 +98,7 @@ Result<LogPosition> Log::ReadThenLookLocked(Segment& live) {
 }
 
 Result<Log::Looked> Log::LookAt(const Segment& segment) {
-  looks_++;
+  watch_.metrics.Add(Count::kLooks);
   const Instant begun = clock_.Now();
   EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, segment.Look());
   return Looked{attributes, begun};
@@ -130,13 +130,13 @@ Result<bool> Log::PickUpLocked(Segment& live, const Looked& looked, Bytes read) 
   LastLook look = last_look();
   if (look.attributes != looked.attributes) look = {looked.attributes, clock_.Now(), false};
   const SegmentEnd end = EndOf(live);
-  scans_++;
+  watch_.metrics.Add(Count::kScans);
   EFS_ASSIGN_OR_RETURN(const NewFrames found, live.Scan(end, looked.attributes.size, {UINT32_MAX}, read));
   if (!found.pages.empty()) {
     // They may be in this host's cache only, and never get to the server: nobody must have seen them then. Costs no
     // round trip where nothing is on its way.
     EFS_RETURN_IF_ERROR(live.Sync());
-    looks_++;
+    watch_.metrics.Add(Count::kLooks);
     EFS_ASSIGN_OR_RETURN(const FileAttributes again, live.Look());
     if (StateOf(again) != SegmentState::kLive) return false;
     Believe(live, found);
@@ -223,7 +223,7 @@ Result<LogListing> Log::WaitForSuccessorLocked(Segment& ended) {
   while (true) {
     Result<bool> made = false;
     if (clock_.Now() - begun >= kPatience) made = Seal(files_, layout_, ended, EndOf(ended), Successor::kHelpers);
-    if (made.ok() && *made) seals_++;
+    if (made.ok() && *made) NoteSeal(ended);
     // A listing, because a look-up of the name itself could leave "missing" in the name cache for half a minute.
     EFS_ASSIGN_OR_RETURN(LogListing listing, ListLog(files_, layout_));
     if (listing.segments.back() > ended.number()) return listing;
@@ -239,7 +239,7 @@ Result<LogListing> Log::WaitForSuccessorLocked(Segment& ended) {
 Status Log::CompleteLocked(Segment& ended, FrameNumber counted, Bytes read) {
   const SegmentEnd known = EndOf(ended);
   if (known.frames == counted) return {};
-  scans_++;
+  watch_.metrics.Add(Count::kScans);
   EFS_ASSIGN_OR_RETURN(const FileAttributes attributes, ended.Look());
   EFS_ASSIGN_OR_RETURN(const NewFrames found, ended.Scan(known, attributes.size, counted, read));
   if (found.end.frames != counted) {
@@ -251,8 +251,14 @@ Status Log::CompleteLocked(Segment& ended, FrameNumber counted, Bytes read) {
   return {};
 }
 
+void Log::NoteSeal(const Segment& sealed) {
+  watch_.metrics.Add(Count::kSeals);
+  const auto number = static_cast<int64_t>(sealed.number().value);
+  watch_.Tell(clock_, "seal", {{"segment", number}, {"frames", EndOf(sealed).frames.value}});
+}
+
 void Log::Believe(Segment& segment, const NewFrames& frames) {
-  frames_read_ += frames.pages.size();
+  watch_.metrics.Add(Count::kFramesRead, frames.pages.size());
   FrameNumber frame = {frames.end.frames.value - static_cast<uint32_t>(frames.pages.size())};
   for (size_t at = 0; at < frames.contents.size(); at += page_size_) {
     frame.value++;
@@ -370,7 +376,7 @@ Status Log::CheckBase(const LogPosition& at) const {
   const Status overtaken = Status::Conflict("the state that this transaction reads has been merged into " +
                                             layout_.base() + "; run it again");
   if (!segment) return overtaken;
-  looks_++;
+  watch_.metrics.Add(Count::kLooks);
   const Result<FileAttributes> attributes = segment->Look();
   if (attributes.status().Is(StatusCode::kStale)) return overtaken;
   if (!attributes.ok()) return attributes.status();
@@ -391,7 +397,7 @@ Result<std::shared_ptr<Segment>> Log::OwnNewSegment(Instant deadline) {
     const std::shared_ptr<Segment> last = live();
     assert(last->number() == newest.segment);
     EFS_ASSIGN_OR_RETURN(const bool created, Seal(files_, layout_, *last, EndOf(*last), Successor::kWriters));
-    if (created) seals_++;
+    if (created) NoteSeal(*last);
     EFS_RETURN_IF_ERROR(AdvanceLocked(*last));
     const std::shared_ptr<Segment> next = live();
     if (created) return next;
@@ -408,7 +414,7 @@ Result<bool> Log::Decide(Segment& segment, FrameNumber last) {
   // Also one that somebody has begun to seal, and then died.
   const Result<bool> created = Seal(files_, layout_, segment, EndOf(segment), Successor::kHelpers);
   if (!created.ok() && !created.status().Is(StatusCode::kStale)) return created.status();
-  if (created.ok() && *created) seals_++;
+  if (created.ok() && *created) NoteSeal(segment);
   EFS_ASSIGN_OR_RETURN(const FrameNumber counted, CountedOf(segment));
   (void)FollowLocked();  // so that the index has the commit, if it counts
   return counted >= last;
@@ -462,7 +468,5 @@ SegmentNumber Log::first_segment() const {
   const std::shared_lock lock(mutex_);
   return segments_.front()->number();
 }
-
-LogCounters Log::counters() const { return {looks_, scans_, frames_read_, seals_}; }
 
 }  // namespace sqlite_efs

@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "os/clock.h"
 #include "os/file_system.h"
+#include "os/watch.h"
 #include "store/layout.h"
 #include "store/page_cache.h"
 #include "store/read_set.h"
@@ -33,27 +34,20 @@ struct FrameLocation {
   FrameNumber frame;
 };
 
-struct LogCounters {
-  uint64_t looks = 0;        // attribute look-ups of the live segment
-  uint64_t scans = 0;        // readings of new frames
-  uint64_t frames_read = 0;  // frames verified
-  uint64_t seals = 0;        // segments whose successor this process created
-};
-
 // Called before segments, wholly known, leave the index because they were merged: their pages will be read from the
 // base from now on.
 using BeforeDrop = std::function<void(const std::vector<std::shared_ptr<Segment>>& segments)>;
 
 // The log of one live database as one process knows it: the segments from the oldest there is to the live one, with an
-// index of the frames it has verified; their pages go to `cache`. Thread-safe. `files`, `clock` and `cache` must
-// outlive it.
+// index of the frames it has verified; their pages go to `cache`. Thread-safe. `files`, `clock`, `cache` and `watch`
+// must outlive it.
 class Log {
  public:
   // Opens the segments that were listed, and reads all their frames, once. kNotFound or kStale if one was merged
   // meanwhile. The base must have been opened after the listing.
   static Result<std::unique_ptr<Log>> Open(FileSystem& files, Clock& clock, const Layout& layout, uint32_t page_size,
                                            const std::vector<SegmentNumber>& listed, PageCache& cache,
-                                           BeforeDrop before_drop);
+                                           BeforeDrop before_drop, Watch& watch);
 
   // The size of the database in the states before the first commit that the index knows, as the base says. Set once,
   // by whoever opens the log, before anybody else uses it.
@@ -126,7 +120,6 @@ class Log {
   // Decides by the files whether the frames of `segment` up to `last` count, ending the segment if it is still live.
   Result<bool> Decide(Segment& segment, FrameNumber last);
 
-  LogCounters counters() const;
   SegmentNumber first_segment() const;
 
  private:
@@ -143,13 +136,15 @@ class Log {
     bool settled = false;  // read so long after first_seen that equal attributes prove that nothing was added
   };
 
-  Log(FileSystem& files, Clock& clock, Layout layout, uint32_t page_size, PageCache& cache, BeforeDrop before_drop)
+  Log(FileSystem& files, Clock& clock, Layout layout, uint32_t page_size, PageCache& cache, BeforeDrop before_drop,
+      Watch& watch)
       : files_(files),
         clock_(clock),
         layout_(std::move(layout)),
         page_size_(page_size),
         cache_(cache),
-        before_drop_(std::move(before_drop)) {}
+        before_drop_(std::move(before_drop)),
+        watch_(watch) {}
 
   Result<Looked> LookAt(const Segment& segment);
   Result<LogPosition> ReadThenLookLocked(Segment& live);
@@ -167,6 +162,7 @@ class Log {
   LastLook last_look() const;
   void Remember(const LastLook& look);
   void NoteAsOf(Instant begun);
+  void NoteSeal(const Segment& sealed);
   void Believe(Segment& segment, const NewFrames& frames);
   void AppendLocked(Segment& segment, const NewFrames& frames);  // the caller holds mutex_
 
@@ -176,6 +172,7 @@ class Log {
   const uint32_t page_size_;
   PageCache& cache_;
   const BeforeDrop before_drop_;
+  Watch& watch_;
   std::atomic<uint32_t> base_page_count_{0};
   std::atomic<int64_t> server_time_ns_{0};
   std::atomic<int64_t> as_of_ns_{std::numeric_limits<int64_t>::min()};
@@ -186,10 +183,6 @@ class Log {
 
   mutable std::shared_mutex mutex_;
   std::vector<std::shared_ptr<Segment>> segments_;  // ascending; the last one is the live one
-  mutable std::atomic<uint64_t> looks_{0};
-  std::atomic<uint64_t> scans_{0};
-  std::atomic<uint64_t> frames_read_{0};
-  std::atomic<uint64_t> seals_{0};
 };
 
 }  // namespace sqlite_efs

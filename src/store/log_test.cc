@@ -38,9 +38,12 @@ class LogTest : public StoreTest {
  protected:
   Result<std::unique_ptr<Log>> TryOpenLog(Clock& clock = SystemClock()) {
     EFS_ASSIGN_OR_RETURN(const LogListing listing, ListLog(files_, layout_));
-    return Log::Open(files_, clock, layout_, kPageSize, listing.segments, cache_, [this](const auto& segments) {
-      for (const auto& segment : segments) dropped_.push_back(segment->number().value);
-    });
+    return Log::Open(
+        files_, clock, layout_, kPageSize, listing.segments, cache_,
+        [this](const auto& segments) {
+          for (const auto& segment : segments) dropped_.push_back(segment->number().value);
+        },
+        watch_);
   }
   std::unique_ptr<Log> OpenLog() {
     Result<std::unique_ptr<Log>> log = TryOpenLog();
@@ -81,7 +84,8 @@ class LogTest : public StoreTest {
   void Rest() { SystemClock().Sleep(milliseconds(150)); }
 
   ScriptedFileSystem files_{PosixFileSystem()};
-  PageCache cache_{size_t{1} << 20, kPageSize};
+  Watch watch_{"/db"};
+  PageCache cache_{size_t{1} << 20, kPageSize, watch_.metrics};
 };
 
 TEST_F(LogTest, Opens_at_the_newest_state_of_many_segments) {
@@ -113,7 +117,7 @@ TEST_F(LogTest, At_rest_a_refresh_is_one_look) {
   const auto log = OpenLog();
   Rest();
   ASSERT_TRUE(log->Refresh().ok());
-  const LogCounters before = log->counters();
+  const MetricValues before = watch_.metrics.values();
   std::atomic<int> calls = 0;
   files_.Before([&](const Call&) -> Status {
     calls++;
@@ -121,8 +125,8 @@ TEST_F(LogTest, At_rest_a_refresh_is_one_look) {
   });
   ExpectPosition(log->Refresh(), 1, 2, 9);
   EXPECT_EQ(calls, 1);
-  EXPECT_EQ(log->counters().looks, before.looks + 1);
-  EXPECT_EQ(log->counters().scans, before.scans);
+  EXPECT_EQ(watch_.metrics.Of(Count::kLooks), before.Of(Count::kLooks) + 1);
+  EXPECT_EQ(watch_.metrics.Of(Count::kScans), before.Of(Count::kScans));
 }
 
 TEST_F(LogTest, Equal_attributes_prove_nothing_within_a_tick) {
@@ -217,7 +221,7 @@ TEST_F(LogTest, A_segment_that_has_just_got_its_name_is_not_sealed) {
     return {};
   });
   ExpectPosition(log->Refresh(), 1, 3, 30);
-  EXPECT_EQ(log->counters().seals, 0U);
+  EXPECT_EQ(watch_.metrics.Of(Count::kSeals), 0U);
 }
 
 TEST_F(LogTest, Finishes_the_seal_of_one_who_died) {
@@ -226,7 +230,7 @@ TEST_F(LogTest, Finishes_the_seal_of_one_who_died) {
   MarkSealed(1);
   ExpectPosition(log->Refresh(), 2, 0, 30);
   EXPECT_FALSE(HasOwner(log->live()->header()));
-  EXPECT_EQ(log->counters().seals, 1U);
+  EXPECT_EQ(watch_.metrics.Of(Count::kSeals), 1U);
 }
 
 TEST_F(LogTest, Who_may_not_write_waits_for_another_to_finish_a_seal) {

@@ -57,6 +57,7 @@ void Merger::MergeWhatIsDue() {
   if (!lock.owns_lock()) return;
   const size_t segments = SegmentsDueLocked();
   if (segments == 0) return;
+  const Timed merge(environment_.clock, watch_.metrics, Time::kMerge);
   const Result<bool> locked = TryLockLocked();
   if (!locked.ok() || !*locked) {
     return FailLocked(locked.ok() ? Status::Busy("another process is merging " + layout_.base()) : locked.status());
@@ -117,6 +118,7 @@ size_t Merger::SegmentsDueLocked() {
 
 Status Merger::MergeAll(Instant deadline, const Progress& progress) {
   const std::lock_guard lock(mutex_);
+  const Timed merge(environment_.clock, watch_.metrics, Time::kMerge);
   const bool was_locked = locked_;
   EFS_RETURN_IF_ERROR(LockLocked(deadline));
   uint64_t total_pages = 0;
@@ -295,6 +297,8 @@ Result<Merger::Outcome> Merger::CopyLocked(size_t max_segments, SegmentNumber me
     const std::lock_guard lock(counters_mutex_);
     counters_.pages += copy_->pages_total();
   }
+  watch_.metrics.Add(Count::kMerges);
+  watch_.metrics.Add(Count::kPagesMerged, copy_->pages_total());
   const SegmentNumber through = copy_->through();
   copy_.reset();
   EFS_RETURN_IF_ERROR(WriteNewFile(files_, layout_.copied(through, copying_id_), copying_id_, kPermissions));
@@ -320,23 +324,33 @@ Result<Merger::Outcome> Merger::RemoveLocked(const LogListing& listing, const Co
   const SegmentNumber through = copied.through;
   EFS_ASSIGN_OR_RETURN(const bool stamped, StampLocked());
   if (!stamped) return Outcome::kMustWait;
+  uint64_t frames = 0;
   for (const SegmentNumber number : listing.segments) {
     if (number > through) break;
     EFS_ASSIGN_OR_RETURN(const SealedSegment sealed, Known(number));
+    frames += sealed.end.frames.value;
     EFS_RETURN_IF_ERROR(WriteCounted(files_, layout_, *sealed.segment, sealed.end.frames));
   }
   const Status renamed = files_.Rename(layout_.copied(through, copied.copying_id), layout_.merged(through));
   if (renamed.Is(StatusCode::kNotFound)) return Outcome::kMustWait;  // somebody was faster; a listing will show it
   EFS_RETURN_IF_ERROR(renamed);
   EFS_RETURN_IF_ERROR(files_.SyncDirectory(layout_.directory()));
-  {
-    const std::lock_guard lock(counters_mutex_);
-    counters_.segments += through.value - listing.segments.front().value + 1;
-  }
+  NoteRemoval(through.value - listing.segments.front().value + 1, frames);
   awaits_removal_ = false;
   RemoveDebris(listing, through);
   EFS_RETURN_IF_ERROR(log_.DropMerged({through.value + 1}));
   return Outcome::kProgress;
+}
+
+void Merger::NoteRemoval(uint64_t segments, uint64_t frames) {
+  {
+    const std::lock_guard lock(counters_mutex_);
+    counters_.segments += segments;
+  }
+  watch_.metrics.Add(Count::kSegmentsMerged, segments);
+  watch_.metrics.Add(Count::kFramesMerged, frames);
+  watch_.Tell(environment_.clock, "merge",
+              {{"segments", static_cast<int64_t>(segments)}, {"frames", static_cast<int64_t>(frames)}});
 }
 
 // One attempt of what StampBase() does: nobody waits for the clock after a commit.

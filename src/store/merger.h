@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "os/clock.h"
 #include "os/file_system.h"
+#include "os/watch.h"
 #include "store/environment.h"
 #include "store/layout.h"
 #include "store/page_copy.h"
@@ -28,12 +29,12 @@ struct MergeCounters {
 // Moves the pages of sealed segments into the base, oldest first, and removes the segments (a checkpoint). At any
 // instant base and segments together are complete, so a merge may stop or fail anywhere and is repeated by whoever
 // comes next. Needs no lease: an exclusive lock on SQLite's locking bytes of the base keeps other mergers, stock SQLite
-// and a detach out. Thread-safe. Environment, file system and log must outlive it.
+// and a detach out. Thread-safe. Environment, file system, log and watch must outlive it.
 class Merger {
  public:
   // `files` has the log directory pinned.
-  Merger(const Environment& environment, FileSystem& files, const Layout& layout, Log& log)
-      : environment_(environment), files_(files), layout_(layout), log_(log) {}
+  Merger(const Environment& environment, FileSystem& files, const Layout& layout, Log& log, Watch& watch)
+      : environment_(environment), files_(files), layout_(layout), log_(log), watch_(watch) {}
   ~Merger();
   Merger(const Merger&) = delete;
   Merger& operator=(const Merger&) = delete;
@@ -75,6 +76,7 @@ class Merger {
   Result<std::string> LastCopying() const;
   Result<SealedSegment> Known(SegmentNumber number);
   void RemoveDebris(const LogListing& listing, SegmentNumber merged);
+  void NoteRemoval(uint64_t segments, uint64_t frames);
   void FailLocked(const Status& status);
   void SetObstacle(const std::string& obstacle);
 
@@ -82,6 +84,7 @@ class Merger {
   FileSystem& files_;
   const Layout& layout_;
   Log& log_;
+  Watch& watch_;
   mutable std::mutex mutex_;
   std::unique_ptr<File> base_;  // read-write, opened by the first attempt
   bool locked_ = false;

@@ -580,7 +580,7 @@ TEST_F(MergerTest, A_snapshot_whose_frames_are_gone_reads_them_from_the_base) {
     return gone ? Status(StatusCode::kStale, "(scripted)") : Status();
   });
   ExpectPages(*snapshot, expected_, "frames are gone");
-  EXPECT_GT(reader->live()->pages_from_base, 5U);
+  EXPECT_GT(reader->metrics().Of(Count::kPagesFromBase), 5U);
 }
 
 TEST_F(MergerTest, The_cache_serves_no_page_of_the_base_that_was_merged_over) {

@@ -3,11 +3,16 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <utility>
 
 namespace sqlite_efs {
 
-PageCache::PageCache(size_t capacity_bytes, uint32_t page_size)
-    : max_pages_(std::max<size_t>(1, capacity_bytes / page_size)), page_size_(page_size) {}
+PageCache::PageCache(size_t capacity_bytes, uint32_t page_size, Metrics& metrics)
+    : max_pages_(std::max<size_t>(1, capacity_bytes / page_size)), page_size_(page_size), metrics_(metrics) {}
+
+PageCache::~PageCache() {
+  for (const Entry& entry : recent_) Leaves(entry);
+}
 
 bool PageCache::GetFrame(SegmentNumber segment, FrameNumber frame, size_t offset, MutableBytes out) {
   return Get({segment.value, frame.value}, segment, offset, out);
@@ -15,7 +20,7 @@ bool PageCache::GetFrame(SegmentNumber segment, FrameNumber frame, size_t offset
 
 void PageCache::PutFrame(SegmentNumber segment, FrameNumber frame, Bytes page) {
   const std::lock_guard lock(mutex_);
-  PutLocked({segment.value, frame.value}, {0}, page);
+  PutLocked({segment.value, frame.value}, {0}, page, PageUse::kWanted);
 }
 
 bool PageCache::GetBase(PageNumber page, SegmentNumber at, size_t offset, MutableBytes out) {
@@ -28,9 +33,9 @@ bool PageCache::HasBase(PageNumber page, SegmentNumber at) const {
   return found != entries_.end() && at >= found->second->since;
 }
 
-void PageCache::PutBase(PageNumber page, SegmentNumber at, uint64_t epoch, Bytes content) {
+void PageCache::PutBase(PageNumber page, SegmentNumber at, uint64_t epoch, Bytes content, PageUse use) {
   const std::lock_guard lock(mutex_);
-  if (epoch == base_epoch_) PutLocked({0, page.value}, at, content);
+  if (epoch == base_epoch_) PutLocked({0, page.value}, at, content, use);
 }
 
 uint64_t PageCache::base_epoch() const {
@@ -44,6 +49,7 @@ void PageCache::DropBase(const std::vector<PageNumber>& pages) {
   for (const PageNumber page : pages) {
     const auto found = entries_.find({0, page.value});
     if (found == entries_.end()) continue;
+    Leaves(*found->second);
     recent_.erase(found->second);
     entries_.erase(found);
   }
@@ -54,16 +60,21 @@ bool PageCache::Get(const Key& key, SegmentNumber at, size_t offset, MutableByte
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(key);
   if (found == entries_.end() || at < found->second->since) {
-    misses_++;
+    metrics_.Add(Count::kCacheMisses);
     return false;
   }
-  hits_++;
+  metrics_.Add(Count::kCacheHits);
+  if (std::exchange(found->second->awaits_use, false)) metrics_.Add(Count::kReadAheadUsed);
   recent_.splice(recent_.begin(), recent_, found->second);
   std::memcpy(out.data(), found->second->page.get() + offset, out.size());
   return true;
 }
 
-void PageCache::PutLocked(const Key& key, SegmentNumber since, Bytes page) {
+void PageCache::Leaves(const Entry& entry) {
+  if (entry.awaits_use) metrics_.Add(Count::kReadAheadWasted);
+}
+
+void PageCache::PutLocked(const Key& key, SegmentNumber since, Bytes page, PageUse use) {
   assert(page.size() == page_size_);
   const auto present = entries_.find(key);
   if (present != entries_.end()) {
@@ -76,6 +87,7 @@ void PageCache::PutLocked(const Key& key, SegmentNumber since, Bytes page) {
   }
   if (entries_.size() >= max_pages_) {  // the entry that makes room gives its memory
     recent_.splice(recent_.begin(), recent_, std::prev(recent_.end()));
+    Leaves(recent_.front());
     auto node = entries_.extract(recent_.front().key);
     node.key() = key;
     entries_.insert(std::move(node));
@@ -85,6 +97,8 @@ void PageCache::PutLocked(const Key& key, SegmentNumber since, Bytes page) {
   }
   recent_.front().key = key;
   recent_.front().since = since;
+  recent_.front().awaits_use = use == PageUse::kAhead;
+  if (use == PageUse::kAhead) metrics_.Add(Count::kReadAheadPages);
   std::memcpy(recent_.front().page.get(), page.data(), page.size());
 }
 
@@ -96,16 +110,6 @@ size_t PageCache::room_pages() const {
 size_t PageCache::size_bytes() const {
   const std::lock_guard lock(mutex_);
   return entries_.size() * page_size_;
-}
-
-uint64_t PageCache::hits() const {
-  const std::lock_guard lock(mutex_);
-  return hits_;
-}
-
-uint64_t PageCache::misses() const {
-  const std::lock_guard lock(mutex_);
-  return misses_;
 }
 
 }  // namespace sqlite_efs

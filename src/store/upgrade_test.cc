@@ -46,8 +46,8 @@ TEST_F(BeginWriteTest, Goes_on_from_the_newest_state_if_nothing_read_has_changed
   ASSERT_TRUE(writer.ok()) << writer.status().message();
   EXPECT_EQ((*writer)->counter_lead(), 2U);
   EXPECT_EQ(Counter((*writer)->from()), Counter(old_) + 2);
-  EXPECT_EQ(process_->database().upgrades, 1U);
-  EXPECT_EQ(process_->database().conflicts, 0U);
+  EXPECT_EQ(process_->database().metrics().Of(Count::kUpgrades), 1U);
+  EXPECT_EQ(process_->database().metrics().Of(Count::kConflicts), 0U);
 }
 
 TEST_F(BeginWriteTest, In_the_newest_state_there_is_nothing_to_go_on_from) {
@@ -55,7 +55,7 @@ TEST_F(BeginWriteTest, In_the_newest_state_there_is_nothing_to_go_on_from) {
   const Result<std::unique_ptr<Writer>> writer = Begin(&read_);
   ASSERT_TRUE(writer.ok()) << writer.status().message();
   EXPECT_EQ((*writer)->counter_lead(), 0U);
-  EXPECT_EQ(process_->database().upgrades, 0U);
+  EXPECT_EQ(process_->database().metrics().Of(Count::kUpgrades), 0U);
 }
 
 TEST_F(BeginWriteTest, Conflicts_if_something_read_has_changed) {
@@ -63,8 +63,8 @@ TEST_F(BeginWriteTest, Conflicts_if_something_read_has_changed) {
   read_.Add({3});
   ASSERT_TRUE(other_->Commit(kTimeout, {3}).ok());
   EXPECT_TRUE(Begin(&read_).status().Is(StatusCode::kConflict));
-  EXPECT_EQ(process_->database().conflicts, 1U);
-  EXPECT_EQ(process_->database().upgrades, 0U);
+  EXPECT_EQ(process_->database().metrics().Of(Count::kConflicts), 1U);
+  EXPECT_EQ(process_->database().metrics().Of(Count::kUpgrades), 0U);
 }
 
 TEST_F(BeginWriteTest, Conflicts_if_nothing_was_read_so_that_a_new_snapshot_costs_nothing) {

@@ -145,7 +145,10 @@ Status WriteTransaction::WriteAt(uint64_t offset, Bytes data) {
 
 Status WriteTransaction::Sync() {
   EFS_ASSIGN_OR_RETURN(File* const writer, segment_->Writer(live_.files()));
-  EFS_RETURN_IF_ERROR(writer->Sync());
+  {
+    const Timed sync(environment_.clock, live_.watch().metrics, Time::kSync);
+    EFS_RETURN_IF_ERROR(writer->Sync());
+  }
   unsynced_ = false;
   return {};
 }

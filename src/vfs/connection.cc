@@ -56,7 +56,10 @@ int Connection::ReadError(const Status& status) {
   must_look_ = true;
   // BUSY in the middle of an UPDATE would undo nothing, and COMMIT would keep half of it.
   const bool writing = level_ >= SQLITE_LOCK_RESERVED;
-  if (status.Is(StatusCode::kConflict) && !writing) return Report(status, SQLITE_BUSY_SNAPSHOT);
+  if (status.Is(StatusCode::kConflict) && !writing) {
+    database_->metrics().Add(Count::kReadsOvertaken);
+    return Report(status, SQLITE_BUSY_SNAPSHOT);
+  }
   if (status.Is(StatusCode::kCorrupt) && !writing) return Report(status, SQLITE_CORRUPT);
   return Report(status, SQLITE_IOERR_READ);
 }
@@ -159,6 +162,8 @@ int Connection::Lock(int level) {
     Result<Snapshot> snapshot =
         database_->TakeSnapshot(has_waited ? Duration::zero() : settings_.timeout, NeededAsOf());
     if (!snapshot.ok()) return ReportRefusal(snapshot.status(), begun, has_waited);
+    database_->metrics().Add(Count::kReadTransactions);
+    database_->metrics().Record(Time::kReadBegin, database_->clock().Now() - begun);
     snapshot_ = std::move(*snapshot);
     page_size_ = snapshot_.page_size();
     page_count_ = snapshot_.page_count();

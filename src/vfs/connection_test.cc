@@ -518,6 +518,7 @@ TEST_F(MergingTest, Read_of_a_state_that_is_being_merged_is_busy_snapshot_under_
   ASSERT_EQ(db_.Query("SELECT a FROM small"), "1");
   Mark(0555);
   EXPECT_EQ(db_.Query("SELECT sum(length(b)) FROM t").substr(0, 9), "error 517");  // SQLITE_BUSY_SNAPSHOT
+  EXPECT_NE(db_.Query("PRAGMA efs_status").find("\"reads_overtaken\":1,"), std::string::npos);
   Mark(0644);
   ASSERT_EQ(db_.Exec("ROLLBACK"), SQLITE_OK);
   EXPECT_EQ(db_.Query("SELECT sum(length(b)) FROM t"), "2000000");

@@ -1,10 +1,18 @@
 // The entry points of include/sqlite_efs.h.
 #include <cstdlib>
 #include <cstring>
+#include <exception>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
 
+#include "base/events.h"
+#include "base/metrics.h"
 #include "sqlite_efs.h"
 #include "vfs/errors.h"
+#include "vfs/event_log.h"
 #include "vfs/freshness.h"
+#include "vfs/metrics_text.h"
 #include "vfs/sqlite.h"
 #include "vfs/vfs.h"
 
@@ -27,12 +35,34 @@ int Register(bool make_default, char** error_message) {
     return SQLITE_ERROR;
   }
   return sqlite_efs::Guarded([&] {
+    const sqlite_efs::Status logging = sqlite_efs::OpenEventLogByEnvironment();
+    if (!logging.ok()) {
+      if (error_message != nullptr) *error_message = sqlite3_mprintf("%s", logging.message().c_str());
+      return sqlite_efs::Report(logging);
+    }
     const int rc = sqlite_efs::RegisterVfs(sqlite_efs::SystemEnvironment(), make_default);
     // Connections that are open to the end would leave leases that others must wait for. LastError() is gone by then.
     static const bool at_exit = std::atexit([] { (void)sqlite_efs::ReleaseLeases(); }) == 0;
     (void)at_exit;
     return rc;
   });
+}
+
+std::string Dump(const nlohmann::json& object) {
+  return object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+// Copies the text that `make` returns, with a 0 at its end, if there is room for it; returns its length. No exception
+// leaves the library.
+template <typename Make>
+int Give(char* out, int size, const Make& make) noexcept {
+  try {
+    const std::string text = make();
+    if (size > 0 && text.size() < static_cast<size_t>(size)) std::memcpy(out, text.c_str(), text.size() + 1);
+    return static_cast<int>(text.size());
+  } catch (const std::exception&) {  // no memory
+    return 0;
+  }
 }
 
 bool DefaultByEnvironment() {
@@ -87,5 +117,26 @@ EFS_PUBLIC int sqlite_efs_release(void) {
   if (!failure.ok()) (void)sqlite_efs::Report(failure);
   return released;
 }
+
+EFS_PUBLIC int sqlite_efs_metrics(int format, char* out, int size) {
+  return Give(out, size, [&] {
+    const sqlite_efs::ProcessValues values = sqlite_efs::AllMetrics();
+    return format == SQLITE_EFS_PROMETHEUS ? sqlite_efs::ProcessPrometheus(values)
+                                           : Dump(sqlite_efs::ProcessJson(values));
+  });
+}
+
+EFS_PUBLIC int sqlite_efs_next_event(char* out, int size) {
+  return Give(out, size, [] {
+    uint64_t dropped = 0;
+    const std::optional<sqlite_efs::Event> event = sqlite_efs::TakeEvent(&dropped);
+    if (!event) return std::string();
+    nlohmann::json object = sqlite_efs::EventJson(*event);
+    if (dropped != 0) object["dropped"] = dropped;
+    return Dump(object);
+  });
+}
+
+EFS_PUBLIC void sqlite_efs_keep_events(void) { sqlite_efs::KeepEvents(); }
 
 EFS_PUBLIC const char* sqlite_efs_version(void) { return SQLITE_EFS_VERSION; }

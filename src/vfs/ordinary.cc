@@ -3,6 +3,8 @@
 #include <cstring>
 #include <memory>
 
+#include "base/uuid.h"
+#include "os/watch.h"
 #include "store/attach.h"
 #include "store/base_file.h"
 #include "vfs/sqlite.h"
@@ -113,7 +115,11 @@ Status MakeLive(const Environment& environment, const Layout& layout, const char
     EFS_RETURN_IF_ERROR(SetWalMode(*lock));
     return StampBase(*lock, environment.clock, environment.merge.tick);
   };
-  EFS_RETURN_IF_ERROR(CreateLogDirectory(files, layout, base->page_size(), change_header));
+  const std::string id = NewUuid();
+  EFS_RETURN_IF_ERROR(CreateLogDirectory(files, layout, base->page_size(), change_header, id));
+  Watch watch(layout.base());
+  watch.SetDatabaseId(id);
+  watch.Tell(environment.clock, "attach");
   (void)files.Remove(layout.base() + "-shm");  // of a stock SQLite that died; nothing reads it any more
   return {};
 }

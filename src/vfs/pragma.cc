@@ -6,6 +6,7 @@
 #include "lease/embedded_lease_store.h"
 #include "vfs/connection.h"
 #include "vfs/errors.h"
+#include "vfs/metrics_text.h"
 
 namespace sqlite_efs {
 namespace {
@@ -71,18 +72,13 @@ std::string Connection::StatusJson() {
                  {"read_only", !writable_.ok()},
                  {"freshness", NameOf(settings_.freshness)},
                  {"last_error", LastErrorOfProcess()}};
-  json counters = {{"commits", database_->commits.load()},
-                   {"frames_written", database_->frames_written.load()},
-                   {"conflicts", database_->conflicts.load()},
-                   {"upgrades", database_->upgrades.load()},
-                   {"lease_waits", database_->lease_waits.load()}};
+  const MetricValues metrics = database_->metrics().values();
   if (live) {
     const LogPosition newest = live->log().newest();
     const LogPosition seen = level_ == SQLITE_LOCK_NONE ? newest : snapshot_.position();
     const std::shared_ptr<Segment> segment = live->log().live();
     const Result<FileAttributes> attributes = segment->Look();
     const MergeCounters merges = live->merger().counters();
-    const LogCounters log = live->log().counters();
     const Result<std::string> id = live->Id();
     status["database_id"] = id.ok() ? json(*id) : json();
     status["page_size"] = live->page_size();
@@ -91,6 +87,7 @@ std::string Connection::StatusJson() {
                          {"first", live->log().first_segment().value},
                          {"frames", newest.frames.value},
                          {"bytes", attributes.ok() ? json(attributes->size) : json()},
+                         {"changed_ms", attributes.ok() ? json(attributes->mtime_ns / 1'000'000) : json()},
                          {"salt", Hexadecimal(segment->header().salts())}};
     status["snapshot"] = {{"segment", seen.segment.value},
                           {"frames", seen.frames.value},
@@ -101,19 +98,11 @@ std::string Connection::StatusJson() {
                        {"obstacle", merges.obstacle}};
     status["cache"] = {{"capacity_bytes", live->cache().capacity_bytes()},
                        {"bytes", live->cache().size_bytes()},
-                       {"hits", live->cache().hits()},
-                       {"misses", live->cache().misses()}};
-    counters.update({{"looks", log.looks},
-                     {"scans", log.scans},
-                     {"frames_read", log.frames_read},
-                     {"seals", log.seals},
-                     {"segments_merged", merges.segments},
-                     {"pages_merged", merges.pages},
-                     {"pages_from_log", live->pages_from_log.load()},
-                     {"pages_from_base", live->pages_from_base.load()},
-                     {"lease_acquisitions", live->lease_acquisitions.load()}});
+                       {"hits", metrics.Of(Count::kCacheHits)},
+                       {"misses", metrics.Of(Count::kCacheMisses)}};
   }
-  status["counters"] = counters;
+  status["counters"] = CountersJson(metrics);
+  status["histograms"] = HistogramsJson(metrics);
   return status.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

@@ -1,11 +1,13 @@
 """status: for people, for programs, beside writers, without permission to write."""
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 
+import pytest
 import sqlite_efs
-from support import command_ok, kill_a_writer, python, segments, shell_ok, tree
+from support import command, command_ok, kill_a_writer, python, segments, shell_ok, tree
 
 HOLDS_THE_LEASE = """
 import sqlite_efs, sys
@@ -74,3 +76,36 @@ def test_it_needs_permission_to_read_only_and_changes_nothing(public, as_somebod
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["read_only"] is True
     assert tree(public.parent) == before
+
+
+def test_prometheus_has_the_state_of_the_database(live):
+    kill_a_writer(live)
+    said = status(live)
+    samples = {}
+    for line in command_ok("status", "--format", "prometheus", live).splitlines():
+        if sample := re.fullmatch(r'sqlite_efs_(\w+)\{path="([^"]+)"\} (\S+)', line):
+            assert sample[2] == str(live)
+            samples[sample[1]] = float(sample[3])
+        else:
+            assert re.fullmatch(r"# (HELP sqlite_efs_\w+ .+|TYPE sqlite_efs_\w+ gauge)", line), line
+    assert samples["live"] == samples["lease_known"] == samples["lease_held"] == 1
+    assert samples["pages"] == said["page_count"]
+    assert samples["log_segments"] == len(said["segments"])
+    assert samples["log_frames"] == sum(segment["frames"] for segment in said["segments"])
+    assert samples["log_bytes"] == sum(path.stat().st_size for path in segments(live))
+    assert samples["file_bytes"] == live.stat().st_size
+    assert samples["last_commit_timestamp_seconds"] == pytest.approx(segments(live)[-1].stat().st_mtime, abs=0.01)
+
+
+def test_prometheus_of_an_ordinary_database(tmp_path):
+    path = tmp_path / "db.sqlite3"
+    shell_ok(path, "CREATE TABLE note (text)")
+    text = command_ok("status", "--format", "prometheus", path)
+    assert f'sqlite_efs_live{{path="{path}"}} 0\n' in text
+    assert "lease" not in text
+
+
+def test_two_formats_are_one_too_many(live):
+    done = command("status", "--json", "--format", "prometheus", live)
+    assert done.returncode == 2
+    assert command("status", "--format", "xml", live).returncode == 2

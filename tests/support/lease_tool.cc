@@ -179,11 +179,11 @@ int main(int argc, char** argv) {
     std::string argument;
     words >> what >> argument;
     const size_t before = requests.count();
-    json answer =
-        what == "acquire" ? Acquire(lease, std::stod(argument))
-        : what == "release"
-            ? Release(lease, argument)
-            : json{{"held", lease.held()}, {"renewals", lease.renewals.load()}, {"losses", lease.losses.load()}};
+    json answer = what == "acquire"   ? Acquire(lease, std::stod(argument))
+                  : what == "release" ? Release(lease, argument)
+                                      : json{{"held", lease.held()},
+                                             {"renewals", lease.metrics().Of(Count::kHeartbeats)},
+                                             {"losses", lease.metrics().Of(Count::kLeasesLost)}};
     answer["requests"] = requests.count() - before;
     std::cout << answer.dump() << std::endl;  // NOLINT(performance-avoid-endl): the other side waits for it
   }
