@@ -143,7 +143,7 @@ json Release(Lease& lease, const std::string& segment) {
   return Answer(lease.Release(CleanRelease{std::stoull(segment), kSalts, 12, lease.store_name()}));
 }
 
-void Watch(const std::stop_token& stop, const Lease& lease, const char* path) {
+void Witness(const std::stop_token& stop, const Lease& lease, const char* path) {
   const int file = ::open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
   if (file < 0) std::abort();
   while (!stop.stop_requested()) {
@@ -171,7 +171,7 @@ int main(int argc, char** argv) {
       std::make_unique<DynamoDbLeaseStore>(std::make_unique<DynamoDb>(access, argv[1], noting_clock), noting_clock);
   Lease lease(std::move(store), noting_clock, NewThreadAlarm(), options, argv[2], "/the/database");
   std::jthread witness;
-  if (argc > 4) witness = std::jthread([&](const std::stop_token& stop) { Watch(stop, lease, argv[4]); });
+  if (argc > 4) witness = std::jthread([&](const std::stop_token& stop) { Witness(stop, lease, argv[4]); });
   std::string line;
   while (std::getline(std::cin, line)) {
     std::istringstream words(line);
