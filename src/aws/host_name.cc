@@ -30,6 +30,7 @@ void Run(LookUp& look_up, const std::string& name) {
 }  // namespace
 
 bool IsNoHost(const std::string& name, Duration limit) {
+  if (limit <= Duration::zero()) return false;
   const auto look_up = std::make_shared<LookUp>();
   std::thread([look_up, name] { Run(*look_up, name); }).detach();
   std::unique_lock lock(look_up->mutex);
