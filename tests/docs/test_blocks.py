@@ -11,13 +11,15 @@ from blocks import BLOCKS, PAGES, Block
 from example_site import ExampleSite
 from support import COMMAND, HANG_S, ROOT, dynamodb
 
-LANGUAGES = {"sh", "python", "js", "yaml", "json", "text", "{toctree}"}  # the last: the site's own
+LANGUAGES = {"sh", "python", "js", "c", "cmake", "yaml", "json", "text", "{toctree}"}  # the last: the site's own
 
 # What is so after a block has run, found by words of it: Python for one of Python, in its process, else for the shell.
 AFTERWARDS = {
     "sqlite_efs.connect(": "assert sqlite_efs.status(db)['state'] == 'live'",
     "-cmd '.load": "[ -d /mnt/efs/app.sqlite3-wal ]",
     "PRAGMA wal_checkpoint": "assert sqlite_efs.status(connection.connection)['merge']['obstacle'] == ''",
+    "def metrics(": "Order.objects.count()\nassert b'sqlite_efs_' in metrics(None).content",
+    "SQLITE_EFS_EMF_NAMESPACE": "python manage.py check",
     "class SiteConfig": (
         "import shop\nSiteConfig('shop', shop).ready()\nrequest_started.send(None)\nconnection.close()\n"
         "request_started.send(None)\nassert Order.objects.count() == 0"
@@ -94,7 +96,14 @@ SYNTAX = {
     "js": check_with(shutil.which("node") or "node", "--check", "-"),
     "yaml": check_yaml,
     "json": json.loads,
+    "c": lambda text: None,  # a part of a program is none
+    "cmake": lambda text: None,
 }
+
+
+@named([block for block in BLOCKS if block.language == "json"])
+def test_json(block):
+    json.loads(block.text)
 
 
 @named([block for block in BLOCKS if block.comment])
@@ -112,7 +121,7 @@ def test_one_that_is_not_run_here_says_why(block):
 def test_none_is_left_out():
     for block in BLOCKS:
         assert block.language in LANGUAGES, f"{block.name}: a block needs one of the languages {sorted(LANGUAGES)}"
-        runs = block.language in {"python", "sh"}
+        runs = block.language in {"python", "sh", "json"}
         assert runs or block.comment or block.language in {"text", "{toctree}"}, (
             f"{block.name}: nothing here runs {block.language}; put <!-- not run: REASON --> or "
             "<!-- run by tests/... --> on the line before it"

@@ -11,9 +11,9 @@ from support import ROOT, dynamodb
 
 # These are in SQLite's sources (https://www.sqlite.org/rescode.html), or libcurl's.
 OF_OTHERS = {
-    "...: Could not resolve host...",
-    "...: SSL certificate problem: ...",
-    "...: Operation timed out ...",
+    ": Could not resolve host",
+    ": SSL certificate problem:",
+    ": Operation timed out",
     "database disk image is malformed",
     "database or disk is full",
     "disk I/O error",
@@ -50,7 +50,7 @@ def test_each_message_is_one_of_the_engines(message, literals):
     fragments = [fragment.strip(' "') for fragment in message.split("...")]
     told = [fragment for fragment in fragments if len(fragment) > 3]
     assert told
-    for fragment in [] if message in OF_OTHERS else told:
+    for fragment in set(told) - OF_OTHERS:
         assert fragment in literals, fragment
 
 
