@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
+    "django_sqlite_efs",
     "polls",
     "demosite.apps.DemoSiteConfig",
 ]

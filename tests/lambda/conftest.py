@@ -28,7 +28,9 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def package(tmp_path_factory) -> Path:
-    """The package, for this Python; and beside it lambda.zip."""
+    """The package, for this Python: LAMBDA_PACKAGE, or a new one; beside it the zip file."""
+    if given := os.environ.get("LAMBDA_PACKAGE"):
+        return Path(given)
     folder = tmp_path_factory.mktemp("package") / "lambda"
     command = [sys.executable, ROOT / "scripts" / "build-lambda", "--python", PYTHON, "--output", folder]
     done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_S, stdin=subprocess.DEVNULL)

@@ -25,6 +25,7 @@ from support import HANG_S
 
 HANDLER = "demosite.on_lambda.handler"
 MEMORY_MB = 512
+SHUTDOWN_S = 2
 TMP_BYTES = 512 * 1024 * 1024
 # What Lambda's Python brings besides the standard library, as far as the client needs it.
 RUNTIME = ("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py")
@@ -152,11 +153,14 @@ class ExecutionEnvironment:
         status = Path(f"/proc/{self.pid}/status").read_text()
         return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
 
-    def terminate(self) -> int:
-        """As Lambda ends an environment that has an extension: SIGTERM, after it was thawed. How it ended."""
+    def terminate(self) -> None:
+        """As Lambda ends an environment that has an extension: SIGTERM, and SIGKILL where that is not enough."""
         self.thaw()
         os.kill(self.pid, signal.SIGTERM)
-        return self.sandbox.wait(HANG_S)
+        try:
+            self.sandbox.wait(SHUTDOWN_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
 
     def kill(self) -> None:
         if self.sandbox.poll() is None:

@@ -15,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -159,6 +159,7 @@ class Counting(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.actions: list[str] = []  # "PutItem", in the order in which they came
         self.refuses = False  # answers everything with 500
+        self.before_answering: Callable[[], None] = lambda: None  # called when the service has done it
 
 
 class _Forward(BaseHTTPRequestHandler):
@@ -179,6 +180,7 @@ class _Forward(BaseHTTPRequestHandler):
             return self._answer(error.code, error.read(), amazons(error.headers))
 
     def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+        self.server.before_answering()
         self.send_response(status)
         self.send_header("Content-Type", "application/x-amz-json-1.0")
         for name, value in (headers or {}).items():
