@@ -25,6 +25,10 @@ https: build # the wheel's libcurl and OpenSSL
 demo: build ## build, then serve the polls site on http://127.0.0.1:8000
 	@demo/run
 
+.PHONY: lambda
+lambda: build ## dist/lambda.zip, the demo for AWS Lambda (docs/lambda.md)
+	@$(VENV)/python scripts/build-lambda
+
 .PHONY: test
 test: https ## all tests but the slow ones
 	@scripts/setup test fuzz

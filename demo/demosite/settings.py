@@ -29,7 +29,7 @@ DATABASES = {
         # Here an atomic block always means to write: let it ask for the writer's lock at its start and wait there,
         # instead of finding out half-way that another commit came in between.
         "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": float(os.environ.get("DEMO_LOCK_TIMEOUT") or 3)},
-        # demo/run's server closes a connection with its thread; elsewhere it is kept, which saves calls to the file server.
+        # Saves calls to the file server. (The server of demo/run closes a connection with its thread all the same.)
         "CONN_MAX_AGE": 600,
         # A file: the default, a database in memory, would be served by SQLite alone, without the engine.
         "TEST": {"NAME": VAR_DIR / "test.sqlite3"},

@@ -12,11 +12,9 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import TimeoutError as NotInTime
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 

@@ -1,6 +1,7 @@
 """The site in one execution environment: pages, votes, the lease, commands."""
 
 import re
+from pathlib import Path
 
 import pytest
 from runtime_api import FunctionError
@@ -99,7 +100,7 @@ def test_maintenance_is_possible_from_outside(site, place):
 
 def test_nothing_can_be_written_but_the_file_system_and_tmp(site, place):
     Visitor().vote(place)
-    mounts = [line.split() for line in open(f"/proc/{place.pid}/mounts")]
+    mounts = [line.split() for line in Path(f"/proc/{place.pid}/mounts").read_text().splitlines()]
     writable = {mount[1] for mount in mounts if "rw" in mount[3].split(",")}
     assert {name for name in writable if not name.startswith(("/dev", "/proc"))} == {"/tmp", "/mnt/efs"}
 

@@ -78,7 +78,9 @@ class Visitor:
         """A form to vote with, for the first choice."""
         page = self.get(place, f"/polls/{question}/")
         assert page.status == 200, page.text
-        choice = re.search(r'name="choice" value="(\d+)"', page.text) or re.search(r'value="(\d+)"[^>]*name="choice"', page.text)
+        choice = re.search(r'name="choice" value="(\d+)"', page.text) or re.search(
+            r'value="(\d+)"[^>]*name="choice"', page.text
+        )
         return {"csrfmiddlewaretoken": page.token(), "choice": choice[1]}
 
     def vote(self, place: ExecutionEnvironment, question: int = 1) -> Page:
