@@ -164,3 +164,6 @@ class ExecutionEnvironment:
         if self.sandbox.poll() is None:
             os.kill(self.pid, signal.SIGKILL)
             self.sandbox.wait(HANG_S)
+        for invocation in self.api.running.values():
+            invocation.answer.set_exception(CutOff())
+        self.api.running.clear()

@@ -112,9 +112,19 @@ def test_a_timeout_while_the_lease_is_held_keeps_others_only_until_it_expires(sh
     site.variables["AWS_ENDPOINT_URL_DYNAMODB"] = counted.url
     place, visitor = site.environment(), Visitor()
     form = visitor.ballot(place, QUESTION)
-    counted.before_answering = lambda: os.kill(place.pid, signal.SIGSTOP)
-    with pytest.raises(CutOff):
-        visitor.post(place, VOTE, form, kill_after_s=1)
+    is_held = threading.Event()
+
+    def stall():
+        os.kill(place.pid, signal.SIGSTOP)
+        is_held.set()
+
+    counted.before_answering = stall
+    with ThreadPoolExecutor(1) as pool:
+        cut_off = pool.submit(visitor.post, place, VOTE, form)
+        is_held.wait()
+        place.kill()
+        with pytest.raises(CutOff):
+            cut_off.result()
     counted.before_answering = lambda: None
     assert len(site.holders()) == 1
     other = Visitor()
