@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
 import subprocess
@@ -41,11 +40,10 @@ def package(tmp_path_factory) -> Path:
 class Deployment:
     """One file system, one table, and environments that come and go."""
 
-    def __init__(self, package: Path, folder: Path, lease_table: dict[str, str], stack: ExitStack, **parameters: float):
-        self.efs, self.log, self.table = folder / "efs", folder / "log", lease_table
-        self.efs.mkdir()
-        self.efs.chmod(0o777)
-        self.package, self.stack = package, stack
+    def __init__(self, package: Path, folder: Path, lease_table: dict[str, str], **parameters: float) -> None:
+        folder.mkdir()
+        self.package, self.efs, self.log, self.table = package, folder / "efs", folder / "log", lease_table
+        self.stack = ExitStack()
         template = cloudformation.load(ROOT / "deploy" / "template.yaml")
         names = {name: parameter.get("Default") for name, parameter in template["Parameters"].items()} | parameters
         names |= {"LockTable": lease_table["SQLITE_LOCK_DYNAMODB_TABLE"], "AWS::Region": dynamodb.REGION}
@@ -72,32 +70,42 @@ class Deployment:
         assert answer["exit"] == 0, answer["output"]
         return answer["output"]
 
+    def end(self) -> None:
+        """Every environment ends, as when nobody has come for a while."""
+        self.stack.close()
+
     def holders(self) -> list[dict]:
         """The leases that somebody has."""
         return [item for item in dynamodb.items(self.table) if "lock_id" in item]
 
 
-@pytest.fixture
-def deploy(package, tmp_path, dynamodb_local_url) -> Iterator[Callable[..., Deployment]]:
-    numbers = itertools.count(1)
-    with ExitStack() as stack:
-
-        def make(**parameters: float) -> Deployment:
-            folder = tmp_path / str(next(numbers))
-            folder.mkdir()
-            return Deployment(package, folder, dynamodb.own_table(dynamodb_local_url), stack, **parameters)
-
-        yield make
-
-
-@pytest.fixture
-def site(deploy) -> Deployment:
-    """Deployed, with its tables and the sample questions."""
-    return prepared(deploy())
-
-
-def prepared(deployment: Deployment) -> Deployment:
-    with deployment.environment() as place:
+@pytest.fixture(scope="session")
+def prepared_files(package, tmp_path_factory, dynamodb_local_url) -> Path:
+    """A file system with the site's tables, the sample questions and the secret key. To be copied, not used."""
+    deployment = Deployment(
+        package, tmp_path_factory.mktemp("prepared") / "site", dynamodb.own_table(dynamodb_local_url)
+    )
+    deployment.efs.mkdir()
+    with deployment.stack:
+        place = deployment.environment()
         deployment.manage(place, "migrate")
         deployment.manage(place, "load_demo")
-    return deployment
+    return deployment.efs
+
+
+@pytest.fixture(scope="module")
+def deploy(package, prepared_files, tmp_path_factory, dynamodb_local_url) -> Iterator[Callable[..., Deployment]]:
+    """deploy(LockTimeout=60) is a new site, prepared unless `empty`; the parameters are the template's."""
+    with ExitStack() as stack:
+
+        def make(*, empty: bool = False, **parameters: float) -> Deployment:
+            folder = tmp_path_factory.mktemp("site") / "site"
+            deployment = Deployment(package, folder, dynamodb.own_table(dynamodb_local_url), **parameters)
+            stack.enter_context(deployment.stack)
+            if empty:
+                deployment.efs.mkdir()
+            else:
+                subprocess.run(["cp", "-a", prepared_files, deployment.efs], check=True)
+            return deployment
+
+        yield make

@@ -11,9 +11,8 @@ from contextlib import closing
 
 import pytest
 import sqlite_efs
-from conftest import prepared
 from execution_environment import CutOff
-from support import command_ok
+from support import HANG_S, command_ok
 from visitor import Visitor
 
 SHORT_S = 2  # until a lease expires
@@ -23,9 +22,16 @@ VOTE = f"/polls/{QUESTION}/vote/"
 
 
 @pytest.fixture
-def short_leases(deploy):
-    """A site whose leases expire soon, but whose invocations may take their time."""
-    site = prepared(deploy(FunctionTimeout=600, LockTimeout=PATIENT_S))
+def site(deploy):
+    """Whose invocations may take their time."""
+    site = deploy(FunctionTimeout=HANG_S, LockTimeout=PATIENT_S)
+    yield site
+    site.end()
+
+
+@pytest.fixture
+def short_leases(site):
+    """The same, and the lease of a dead holder is soon free."""
     site.variables["SQLITE_LOCK_EXPIRATION"] = str(SHORT_S)
     return site
 
@@ -142,8 +148,7 @@ def test_an_environment_that_is_told_to_end_ends(site):
     assert Visitor().vote(site.environment(), QUESTION).status == 302
 
 
-def test_four_environments_vote_at_once(deploy, tmp_path):
-    site = prepared(deploy(FunctionTimeout=600, LockTimeout=PATIENT_S))
+def test_four_environments_vote_at_once(site, tmp_path):
     before = ballots(site, tmp_path)
     places = [site.environment() for _ in range(4)]
     begin = threading.Barrier(len(places))
@@ -162,7 +167,7 @@ def test_four_environments_vote_at_once(deploy, tmp_path):
 
 
 def test_two_deployments_at_once_make_the_tables_once(deploy):
-    site = deploy(FunctionTimeout=600, LockTimeout=PATIENT_S)
+    site = deploy(empty=True, FunctionTimeout=HANG_S, LockTimeout=PATIENT_S)
     places = [site.environment() for _ in range(2)]
     with ThreadPoolExecutor(len(places)) as pool:
         outputs = list(pool.map(lambda place: site.manage(place, "migrate"), places))
@@ -170,13 +175,13 @@ def test_two_deployments_at_once_make_the_tables_once(deploy):
 
 
 def test_migrations_are_done_wholly_or_not_at_all(deploy):
-    whole = deploy(FunctionTimeout=600, LockTimeout=PATIENT_S)
+    whole = deploy(empty=True, FunctionTimeout=HANG_S, LockTimeout=PATIENT_S)
     with whole.environment() as place:
         place.wait_until_idle()
         begin = time.monotonic()
         whole.manage(place, "migrate")
         usual_s = time.monotonic() - begin
-    site = deploy(FunctionTimeout=600, LockTimeout=PATIENT_S)
+    site = deploy(empty=True, FunctionTimeout=HANG_S, LockTimeout=PATIENT_S)
     site.variables["SQLITE_LOCK_EXPIRATION"] = str(SHORT_S)
     for part in (0.8, 0.6, 0.4):
         with site.environment() as place:

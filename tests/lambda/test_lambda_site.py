@@ -11,8 +11,14 @@ ADMIN = ("createsuperuser", "--noinput", "--username=chief", "--email=")
 PASSWORD = "correct-horse-battery-staple"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def site(deploy):
+    return deploy()
+
+
+@pytest.fixture(scope="module")
 def place(site):
+    """One for all tests here, as one serves many visitors."""
     return site.environment()
 
 
@@ -42,7 +48,8 @@ def test_the_lease_is_back_before_the_answer_is_sent(site, place):
     place.api.before_accepting = lambda: held.append(site.holders())
     assert visitor.post(place, "/polls/1/vote/", form).status == 302
     site.manage(place, "clearsessions")
-    assert site.manage(place, "efs_checkpoint")
+    site.manage(place, "efs_checkpoint")
+    place.api.before_accepting = lambda: None
     assert held == [[], [], []]
 
 
@@ -106,6 +113,6 @@ def test_nothing_can_be_written_but_the_file_system_and_tmp(site, place):
 
 
 def test_a_function_without_its_file_system_says_so(deploy):
-    place = deploy().environment(DEMO_VAR="/mnt/absent/efs")
+    place = deploy(empty=True).environment(DEMO_VAR="/mnt/absent/efs")
     with pytest.raises(FunctionError, match="/mnt/absent/efs"):
         place.wait_until_idle()
