@@ -65,7 +65,7 @@ test-django-full: build ## every test of Django's own, on the stock backend and 
 	@$(VENV)/python tests/django/suite.py --all --parallel $(JOBS)
 
 .PHONY: lint
-lint: ## formatting, clang-tidy, ruff, shellcheck, the layers
+lint: ## formatting, clang-tidy, ruff, shellcheck, cfn-lint, the layers
 	@scripts/setup build lint
 	@$(VENV)/python scripts/lint
 
