@@ -37,7 +37,10 @@ def handler(event, context):
     """Lambda's entry point. The lease is back when it returns: `serve` closes the response, which ends the request."""
     if "requestContext" in event:  # of every request through the function's URL, whatever its body says
         return serve(event, context)
-    return manage(event, context)
+    answer = manage(event, context)
+    if answer["exit"] and event.get("raise"):  # a schedule's, whose answer nobody reads: Lambda counts an error
+        raise RuntimeError(answer["output"])
+    return answer
 
 
 @sqlite_efs.releasing

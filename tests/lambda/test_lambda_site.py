@@ -1,10 +1,12 @@
 """The site in one execution environment: pages, votes, the lease, commands."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 from runtime_api import FunctionError
+from support import ROOT, cloudformation
 from visitor import Visitor, request
 
 ADMIN = ("createsuperuser", "--noinput", "--username=chief", "--email=")
@@ -108,6 +110,17 @@ def test_maintenance_is_possible_from_outside(site, place):
     assert site.efs.joinpath("backup.sqlite3").stat().st_size > 100_000
     assert "integrity_check: ok" in site.manage(place, "efs_verify")
     assert "no issues" in site.manage(place, "check", "--deploy", "--tag", "database")
+
+
+def test_the_nightly_copy_is_made_and_its_failure_is_an_error_of_the_function(site, place):
+    template = cloudformation.load(ROOT / "deploy" / "template.yaml")
+    (target,) = template["Resources"]["Nightly"]["Properties"]["Targets"]
+    event = json.loads(target["Input"])
+    for _ in range(2):
+        assert place.invoke(event)["exit"] == 0
+    event["manage"][1] = "/mnt/efs/absent/backup.sqlite3"
+    with pytest.raises(FunctionError, match="absent"):
+        place.invoke(event)
 
 
 def test_nothing_can_be_written_but_the_file_system_and_tmp(site, place):
