@@ -26,8 +26,8 @@ demo: build ## build, then serve the polls site on http://127.0.0.1:8000
 	@demo/run
 
 .PHONY: lambda
-lambda: build ## dist/lambda.zip, the demo for AWS Lambda (docs/lambda.md)
-	@$(VENV)/python scripts/build-lambda
+lambda: wheel ## dist/lambda.zip, the demo for AWS Lambda (docs/lambda.md)
+	@$(VENV)/python scripts/build-lambda --wheel dist/django_sqlite_efs-*.whl
 
 .PHONY: test
 test: https ## all tests but the slow ones

@@ -127,3 +127,12 @@ def test_there_is_an_alarm_and_it_reaches_somebody(metric):
 def test_no_secret_is_among_the_function_s_variables():
     assert not {name for name in VARIABLES if "PASSWORD" in name or "SECRET" in name}
     assert "resolve:" not in json.dumps(RESOURCES)
+
+
+def test_alarms_of_the_engine_s_own_figures_name_such_as_there_are():
+    own = [
+        said for said in of_type("AWS::CloudWatch::Alarm").values() if said["Namespace"] == {"Ref": "MetricsNamespace"}
+    ]
+    documented = (ROOT / "docs" / "watching.md").read_text()
+    assert len(own) == 2 and all(f"`{said['MetricName']}`" in documented for said in own)
+    assert VARIABLES["SQLITE_EFS_EMF_NAMESPACE"] == {"Ref": "MetricsNamespace"}

@@ -14,6 +14,7 @@ import pytest
 from execution_environment import ExecutionEnvironment
 from support import HANG_S, ROOT, cloudformation, dynamodb
 
+PATIENT_S = 60  # for a turn to write
 PYTHON = "{}.{}".format(*sys.version_info)
 
 
@@ -40,12 +41,14 @@ def package(tmp_path_factory) -> Path:
 class Deployment:
     """One file system, one table, and environments that come and go."""
 
-    def __init__(self, package: Path, folder: Path, lease_table: dict[str, str], **parameters: float) -> None:
+    def __init__(self, package: Path, folder: Path, lease_table: dict[str, str]) -> None:
         folder.mkdir()
         self.package, self.efs, self.log, self.table = package, folder / "efs", folder / "log", lease_table
         self.stack = ExitStack()
         template = cloudformation.load(ROOT / "deploy" / "template.yaml")
-        names = {name: parameter.get("Default") for name, parameter in template["Parameters"].items()} | parameters
+        names = {name: parameter.get("Default") for name, parameter in template["Parameters"].items()}
+        # Not the template's own times: on a slow machine everything may take longer.
+        names |= {"FunctionTimeout": HANG_S, "LockTimeout": PATIENT_S}
         names |= {"LockTable": lease_table["SQLITE_LOCK_DYNAMODB_TABLE"], "AWS::Region": dynamodb.REGION}
         self.timeout_s = names["FunctionTimeout"]
         variables = template["Resources"]["Function"]["Properties"]["Environment"]["Variables"]
@@ -95,12 +98,12 @@ def prepared_files(package, tmp_path_factory, dynamodb_local_url) -> Path:
 
 @pytest.fixture(scope="module")
 def deploy(package, prepared_files, tmp_path_factory, dynamodb_local_url) -> Iterator[Callable[..., Deployment]]:
-    """deploy(LockTimeout=60) is a new site, prepared unless `empty`; the parameters are the template's."""
+    """deploy() is a new site, prepared unless `empty`."""
     with ExitStack() as stack:
 
-        def make(*, empty: bool = False, **parameters: float) -> Deployment:
+        def make(empty: bool = False) -> Deployment:
             folder = tmp_path_factory.mktemp("site") / "site"
-            deployment = Deployment(package, folder, dynamodb.own_table(dynamodb_local_url), **parameters)
+            deployment = Deployment(package, folder, dynamodb.own_table(dynamodb_local_url))
             stack.enter_context(deployment.stack)
             if empty:
                 deployment.efs.mkdir()

@@ -12,19 +12,17 @@ from contextlib import closing
 import pytest
 import sqlite_efs
 from execution_environment import CutOff
-from support import HANG_S, command_ok
+from support import command_ok
 from visitor import Visitor
 
 SHORT_S = 2  # until a lease expires
-PATIENT_S = 60  # for a turn to write: on a slow machine nobody gives up
 QUESTION = 1
 VOTE = f"/polls/{QUESTION}/vote/"
 
 
 @pytest.fixture
 def site(deploy):
-    """Whose invocations may take their time."""
-    site = deploy(FunctionTimeout=HANG_S, LockTimeout=PATIENT_S)
+    site = deploy()
     yield site
     site.end()
 
@@ -167,7 +165,7 @@ def test_four_environments_vote_at_once(site, tmp_path):
 
 
 def test_two_deployments_at_once_make_the_tables_once(deploy):
-    site = deploy(empty=True, FunctionTimeout=HANG_S, LockTimeout=PATIENT_S)
+    site = deploy(empty=True)
     places = [site.environment() for _ in range(2)]
     with ThreadPoolExecutor(len(places)) as pool:
         outputs = list(pool.map(lambda place: site.manage(place, "migrate"), places))
@@ -175,13 +173,13 @@ def test_two_deployments_at_once_make_the_tables_once(deploy):
 
 
 def test_migrations_are_done_wholly_or_not_at_all(deploy):
-    whole = deploy(empty=True, FunctionTimeout=HANG_S, LockTimeout=PATIENT_S)
+    whole = deploy(empty=True)
     with whole.environment() as place:
         place.wait_until_idle()
         begin = time.monotonic()
         whole.manage(place, "migrate")
         usual_s = time.monotonic() - begin
-    site = deploy(empty=True, FunctionTimeout=HANG_S, LockTimeout=PATIENT_S)
+    site = deploy(empty=True)
     site.variables["SQLITE_LOCK_EXPIRATION"] = str(SHORT_S)
     for part in (0.8, 0.6, 0.4):
         with site.environment() as place:
