@@ -27,7 +27,7 @@ demo: build ## build, then serve the polls site on http://127.0.0.1:8000
 
 .PHONY: lambda
 lambda: wheel ## dist/lambda.zip, the demo for AWS Lambda (docs/lambda.md)
-	@$(VENV)/python scripts/build-lambda --wheel dist/django_sqlite_efs-*.whl
+	@$(VENV)/python scripts/build-lambda --wheel "$$(ls -t dist/django_sqlite_efs-*.whl | head -n 1)"
 
 .PHONY: test
 test: https ## all tests but the slow ones

@@ -134,7 +134,6 @@ class ExecutionEnvironment:
         """The function's answer; a FunctionError; or CutOff, by which the environment has ended."""
         self.thaw()
         self.wait_until_idle()
-        self.api.is_idle.clear()
         invocation = self.api.invoke(event, self.timeout_s)
         try:
             answer = invocation.answer.result(self.timeout_s if kill_after_s is None else kill_after_s)

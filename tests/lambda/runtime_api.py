@@ -12,8 +12,10 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
+
+from support.answering import AnsweringHandler
 
 PREFIX = "/2018-06-01/runtime/"
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:polls"
@@ -60,13 +62,12 @@ class RuntimeApi(ThreadingHTTPServer):
         self.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(AnsweringHandler):
     server: RuntimeApi
 
     def do_GET(self) -> None:
         if self.path != f"{PREFIX}invocation/next":
-            return self._answer(404, b"{}")
+            return self.answer(404, b"{}")
         self.server.is_idle.set()
         invocation = self.server.waiting.get()
         if invocation is None:
@@ -78,34 +79,23 @@ class _Handler(BaseHTTPRequestHandler):
             "Lambda-Runtime-Invoked-Function-Arn": ARN,
             "Lambda-Runtime-Trace-Id": "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=0",
         }
-        return self._answer(200, invocation.body, headers)
+        return self.answer(200, invocation.body, headers)
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.path == f"{PREFIX}init/error":
             self.server.init_error = _error(body)
-            return self._answer(202, b'{"status": "OK"}')
+            return self.answer(202, b'{"status": "OK"}')
         identity, _, what = self.path.removeprefix(f"{PREFIX}invocation/").partition("/")
         invocation = self.server.running.pop(identity, None)
         if invocation is None or what not in ("response", "error"):
-            return self._answer(400, b'{"errorType": "InvalidRequestID"}')
+            return self.answer(400, b'{"errorType": "InvalidRequestID"}')
         self.server.before_accepting()
         if what == "response":
             invocation.answer.set_result(json.loads(body))
         else:
             invocation.answer.set_exception(_error(body))
-        return self._answer(202, b'{"status": "OK"}')
-
-    def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
-        self.send_response(status)
-        for name, value in {"Content-Type": "application/json", **(headers or {})}.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_arguments: object) -> None:
-        pass
+        return self.answer(202, b'{"status": "OK"}')
 
 
 def _error(body: bytes) -> FunctionError:
