@@ -25,6 +25,10 @@ https: build # the wheel's libcurl and OpenSSL
 demo: build ## build, then serve the polls site on http://127.0.0.1:8000
 	@demo/run
 
+.PHONY: lambda
+lambda: wheel ## dist/lambda.zip, the demo for AWS Lambda (docs/lambda.md)
+	@$(VENV)/python scripts/build-lambda --wheel "$$(ls -t dist/django_sqlite_efs-*.whl | head -n 1)"
+
 .PHONY: test
 test: https ## all tests but the slow ones
 	@scripts/setup test fuzz
@@ -61,7 +65,7 @@ test-django-full: build ## every test of Django's own, on the stock backend and 
 	@$(VENV)/python tests/django/suite.py --all --parallel $(JOBS)
 
 .PHONY: lint
-lint: ## formatting, clang-tidy, ruff, shellcheck, the layers
+lint: ## formatting, clang-tidy, ruff, shellcheck, cfn-lint, the layers
 	@scripts/setup build lint
 	@$(VENV)/python scripts/lint
 

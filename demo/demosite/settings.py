@@ -6,7 +6,7 @@ from pathlib import Path
 from .secret import secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = BASE_DIR / "var"
+VAR_DIR = Path(os.environ.get("DEMO_VAR") or BASE_DIR / "var")
 VAR_DIR.mkdir(exist_ok=True)  # holds the database, also that of the tests
 
 
@@ -28,7 +28,9 @@ DATABASES = {
         "NAME": os.environ.get("DEMO_DATABASE") or VAR_DIR / "demo.sqlite3",
         # Here an atomic block always means to write: let it ask for the writer's lock at its start and wait there,
         # instead of finding out half-way that another commit came in between.
-        "OPTIONS": {"transaction_mode": "IMMEDIATE"},
+        "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": float(os.environ.get("DEMO_LOCK_TIMEOUT") or 3)},
+        # Saves calls to the file server. (The server of demo/run closes a connection with its thread all the same.)
+        "CONN_MAX_AGE": 600,
         # A file: the default, a database in memory, would be served by SQLite alone, without the engine.
         "TEST": {"NAME": VAR_DIR / "test.sqlite3"},
     }
@@ -44,6 +46,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
+    "django_sqlite_efs",
     "polls",
     "demosite.apps.DemoSiteConfig",
 ]
@@ -81,7 +84,17 @@ TEMPLATES = [
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Static files are served from where they lie, by the site itself, with DEBUG off too: no collectstatic to forget.
-WHITENOISE_USE_FINDERS = True
+# Only a package for Lambda (scripts/build-lambda) has them collected, compressed, and named by their content.
+STATIC_ROOT = BASE_DIR / "static_root"
+WHITENOISE_USE_FINDERS = not STATIC_ROOT.is_dir()
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if WHITENOISE_USE_FINDERS
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"

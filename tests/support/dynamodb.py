@@ -15,16 +15,17 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from support import HANG_S
+from support.answering import AnsweringHandler
 
 PARTS = Path(__file__).parent / "dynamodb_local"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "django-sqlite-efs"
@@ -159,10 +160,11 @@ class Counting(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.actions: list[str] = []  # "PutItem", in the order in which they came
         self.refuses = False  # answers everything with 500
+        self.before_answering: Callable[[], None] = lambda: None  # called when the service has done it
 
 
-class _Forward(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Forward(AnsweringHandler):
+    content_type = "application/x-amz-json-1.0"
     server: Counting
 
     def do_POST(self) -> None:
@@ -172,23 +174,15 @@ class _Forward(BaseHTTPRequestHandler):
         request = urllib.request.Request(self.server.behind, body, headers)
         try:
             if self.server.refuses:
-                return self._answer(500, b"{}")
+                return self.answer(500, b"{}")
             with urllib.request.urlopen(request, timeout=HANG_S) as reply:
-                return self._answer(reply.status, reply.read(), amazons(reply.headers))
+                return self.answer(reply.status, reply.read(), amazons(reply.headers))
         except urllib.error.HTTPError as error:
-            return self._answer(error.code, error.read(), amazons(error.headers))
+            return self.answer(error.code, error.read(), amazons(error.headers))
 
-    def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", "application/x-amz-json-1.0")
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_arguments: object) -> None:
-        pass
+    def answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+        self.server.before_answering()
+        super().answer(status, body, headers)
 
 
 @contextmanager
