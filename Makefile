@@ -59,10 +59,10 @@ docs: ## the documentation as a site, in build/site/
 	@scripts/setup docs
 	@scripts/docs
 
-.PHONY: test-django-full
-test-django-full: build ## every test of Django's own, on the stock backend and on ours, compared
-	@scripts/setup test
-	@$(VENV)/python tests/django/suite.py --all --parallel $(JOBS)
+.PHONY: conformance
+conformance: build ## every test of Django's own, for each Django and Python, on the stock backend and on ours
+	@scripts/setup conformance
+	@$(VENV)/python tests/django/conformance.py --parallel $(JOBS) $(ARGS)
 
 .PHONY: lint
 lint: ## formatting, clang-tidy, ruff, shellcheck, cfn-lint, the layers

@@ -1,4 +1,7 @@
-"""Django's test runner, which also writes each test's outcome to the file SUITE_REPORT."""
+"""Django's test runner, which also appends a line [test, outcome] to the file SUITE_REPORT as soon as each test ends.
+
+The last line of a complete report is [null, "end"]. With SUITE_LIST=1 no test runs, and each outcome is "listed".
+"""
 
 import json
 import os
@@ -6,6 +9,14 @@ import unittest
 from pathlib import Path
 
 from django.test.runner import DiscoverRunner
+from django.test.utils import iter_test_cases
+
+END = [None, "end"]
+
+
+def report(line):
+    with Path(os.environ["SUITE_REPORT"]).open("a") as file:
+        file.write(json.dumps(line) + "\n")
 
 
 class RecordingResult(unittest.TextTestResult):
@@ -16,6 +27,7 @@ class RecordingResult(unittest.TextTestResult):
         name = test.id()
         if self.outcomes.get(name) != "failed":
             self.outcomes[name] = outcome
+            report([name, outcome])
 
     def addSuccess(self, test):
         super().addSuccess(test)
@@ -53,7 +65,17 @@ class RecordingRunner(DiscoverRunner):
     def get_resultclass(self):
         return RecordingResult
 
+    def run_tests(self, test_labels, **kwargs):
+        if os.environ.get("SUITE_LIST") != "1":
+            return super().run_tests(test_labels, **kwargs)
+        self.setup_test_environment()
+        for test in iter_test_cases(self.build_suite(test_labels)):
+            report([test.id(), "listed"])
+        self.teardown_test_environment()
+        report(END)
+        return 0
+
     def run_suite(self, suite, **kwargs):
         result = super().run_suite(suite, **kwargs)
-        Path(os.environ["SUITE_REPORT"]).write_text(json.dumps(RecordingResult.outcomes, indent=1))
+        report(END)
         return result

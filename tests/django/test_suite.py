@@ -1,5 +1,6 @@
 """Django's own tests: as many passes on this ENGINE as on stock sqlite3, with files, and no expected failure more."""
 
+import environments
 import pytest
 import suite
 
@@ -9,10 +10,13 @@ MIN_TESTS = 1000  # of the ten labels in Django 5.1 and later; fewer means that 
 
 @pytest.fixture(scope="module")
 def outcomes():
-    runs = [suite.Run(engine, suite.LABELS) for engine in (suite.STOCK, suite.OURS)]
+    here = environments.current()
+    # At the same time: each uses about one processor.
+    runs = [suite.Run(here, engine, suite.LABELS) for engine in (suite.STOCK, suite.OURS)]
     stock, ours = (run.finish() for run in runs)
     print(suite.table(stock, ours))
     print(runs[1].text[-20000:])
+    assert all(run.ended for run in runs), "Django's tests ended before their end"
     return stock, ours
 
 
@@ -52,3 +56,10 @@ def test_the_whole_of_it_ran(outcomes):
 def test_the_comparison_itself(stock, ours, is_worse):
     one, other = ({"basic.t": outcome} if outcome else {} for outcome in (stock, ours))
     assert bool(suite.worse(one, other)) is is_worse
+
+
+def test_tests_of_a_skipped_class_are_skipped():
+    outcomes = {"a.tests.T.test_1": PASSED, "setUpClass (a.tests.S)": SKIPPED}
+    tests = ["a.tests.T.test_1", "a.tests.T.test_2", "a.tests.S.test_1"]
+    whole = {"a.tests.T.test_1": PASSED, "a.tests.T.test_2": suite.ABSENT, "a.tests.S.test_1": SKIPPED}
+    assert suite.whole(outcomes, tests) == whole
