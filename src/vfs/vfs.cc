@@ -184,7 +184,9 @@ Status OpenLive(Vfs& vfs, sqlite3_filename name, sqlite3_file* file, int flags, 
 // --- the methods of the VFS
 
 int OpenMainDatabase(Vfs& vfs, sqlite3_filename name, sqlite3_file* file, int flags, int* out_flags) {
-  if (!IsLive(vfs.environment->files, name) && !AsksForEngine(vfs, name)) {
+  // A new file that this process has open here becomes live by its first commit, whatever name it is opened by besides.
+  const bool ours = AsksForEngine(vfs, name) || IsOpenLive(name);
+  if (!ours && !IsLive(vfs.environment->files, name)) {
     return vfs.stock->xOpen(vfs.stock, name, file, flags, out_flags);
   }
   const Status status = OpenLive(vfs, name, file, flags, out_flags);

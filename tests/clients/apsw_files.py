@@ -1,6 +1,6 @@
-"""Runs APSW's own tests, which are in its wheel: `apsw_files.py [-k PATTERN]...`; on live files if SUITE_LIVE=1.
+"""Runs APSW's own tests, which are in its wheel: `apsw_files.py [TEST]...`; on live files if SUITE_LIVE=1.
 
-The tests open a few files by their names. With the engine as the default VFS it is enough that these are live before.
+The tests open files by their names. With the engine as the default VFS it is enough that the main one is live before.
 """
 
 import os
@@ -10,9 +10,10 @@ import unittest
 
 import apsw
 import apsw.tests.__main__ as suite
+from apsw.tests import shelltest
 from outcomes import Recorder
 
-FILES = ("testdb", "testdb2", "testdb3")
+FILE = "testdb"  # the main one; others stay ordinary
 
 recorder = Recorder(os.environ["SUITE_REPORT"])
 
@@ -29,27 +30,37 @@ class Result(unittest.TextTestResult):
         return "skipped" if any(skipped is test for skipped, _ in self.skipped) else "passed"
 
 
-def make_live(name):
-    connection = apsw.Connection(f"file:{name}?vfs=efs", flags=suite.openflags)
-    connection.execute("CREATE TABLE t (a); DROP TABLE t; VACUUM")
-    connection.close()
-
-
-def use_live_files():
+def make_default():
     loader = apsw.Connection(":memory:")
     loader.enable_load_extension(True)
     loader.load_extension(os.environ["SQLITE_EFS_LIBRARY"], "sqlite3_efs_default_init")
     loader.close()
-    stock_deltempfiles = suite.deltempfiles
 
-    def deltempfiles():
-        for name in FILES:
-            shutil.rmtree(f"{name}-wal", ignore_errors=True)
-        stock_deltempfiles()
-        for name in FILES:
-            make_live(name)
 
-    suite.deltempfiles = deltempfiles
+def make_live():
+    make_default()  # each time: tests choose other default VFSes, and restart SQLite
+    connection = apsw.Connection(f"file:{FILE}?vfs=efs", flags=suite.openflags)
+    connection.execute("CREATE TABLE t (a); DROP TABLE t; VACUUM")
+    connection.close()
+
+
+def remove_log(name=FILE, *_):
+    shutil.rmtree(name if name.endswith("-wal") else f"{name}-wal", ignore_errors=True)
+
+
+def between(before, function, after=lambda: None):
+    def call(*arguments):
+        before(*arguments)
+        function(*arguments)
+        after()
+
+    return call
+
+
+def use_live_files():
+    suite.deletefile = between(remove_log, suite.deletefile)
+    suite.deltempfiles = between(remove_log, suite.deltempfiles, make_live)
+    shelltest.del_temp_files = between(remove_log, shelltest.del_temp_files)
 
 
 suite.setup()

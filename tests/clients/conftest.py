@@ -1,7 +1,8 @@
-"""Makes better-sqlite3 once, from its source, in build/cache: its ready-made binaries are on no package registry."""
+"""What the tests of clients share: better-sqlite3, made from its source once, and the set-ups of docs/clients.md."""
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -55,3 +56,17 @@ def better_sqlite3() -> Path:
         shutil.rmtree(made, ignore_errors=True)
         folder.rename(made)
     return made / "node_modules" / "better-sqlite3"
+
+
+@pytest.fixture
+def documented():
+    """The code blocks of a client's section in docs/clients.md, for a database of the test's."""
+    page = (ROOT / "docs" / "clients.md").read_text()
+
+    def blocks(client: str, database: Path) -> list[str]:
+        section = page.partition(f"\n## {client}\n")[2].partition("\n## ")[0]
+        found = re.findall(r"```\w+\n(.*?)```", section, re.DOTALL)
+        assert found, f"docs/clients.md has no set-up for {client}"
+        return [block.replace("/mnt/efs/app.sqlite3", str(database)) for block in found]
+
+    return blocks

@@ -15,7 +15,7 @@ class Recorder:
     """Appends to a file, so that the outcomes of a process that dies are known up to then."""
 
     def __init__(self, report: str | Path) -> None:
-        self.file = Path(report).open("a", buffering=1)
+        self.file = Path(report).open("a", buffering=1)  # noqa: SIM115 (as long as the process)
 
     def add(self, test: str, outcome: str) -> None:
         print(json.dumps([test, outcome]), file=self.file)
@@ -34,9 +34,7 @@ def read(report: Path) -> Outcomes:
 def worse(stock: Outcomes, live: Outcomes) -> dict[str, tuple[str, str]]:
     """The tests whose outcome on live files differs, but for those that fail on ordinary ones and pass on live ones."""
     pairs = {test: (stock.get(test, "absent"), live.get(test, "absent")) for test in stock.keys() | live.keys()}
-    return {
-        test: pair for test, pair in sorted(pairs.items()) if pair[0] != pair[1] and pair != ("failed", "passed")
-    }
+    return {test: pair for test, pair in sorted(pairs.items()) if pair[0] != pair[1] and pair != ("failed", "passed")}
 
 
 def row(outcomes: Outcomes) -> str:

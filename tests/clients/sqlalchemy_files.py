@@ -6,7 +6,6 @@ The tests name, attach and remove their files by themselves, so each of these ca
 import os
 import re
 import shutil
-import sqlite3
 from sqlite3 import dbapi2
 
 from outcomes import Recorder
@@ -24,17 +23,18 @@ def pytest_runtest_logreport(report):
 def use_live_files():
     import sqlite_efs
 
-    sqlite_efs.load()
     stock_connect, stock_remove = dbapi2.connect, os.remove
 
-    class Connection(sqlite3.Connection):
+    class Connection(sqlite_efs.Connection):
         def execute(self, sql, *parameters):
-            return super().execute(ATTACH.sub(lambda name: f"ATTACH DATABASE '{sqlite_efs.uri(name[1])}'", sql), *parameters)
+            return super().execute(
+                ATTACH.sub(lambda name: f"ATTACH DATABASE '{sqlite_efs.uri(name[1])}'", sql), *parameters
+            )
 
     def connect(database, *arguments, uri=False, **options):
-        if not uri and database not in ("", ":memory:"):
-            database, uri = sqlite_efs.uri(database), True
-        return stock_connect(database, *arguments, uri=uri, **{"factory": Connection, **options})
+        if uri or database in ("", ":memory:"):
+            return stock_connect(database, *arguments, uri=uri, **options)
+        return sqlite_efs.connect(database, *arguments, **{"factory": Connection, **options})
 
     def remove(path, **options):
         stock_remove(path, **options)
