@@ -201,6 +201,17 @@ TEST_F(VfsTest, An_attached_ordinary_file_does_not_become_live) {
   EXPECT_TRUE(Live("third.sqlite3"));
 }
 
+// Stock SQLite would write a journal that nobody removes.
+TEST_F(VfsTest, A_new_file_that_is_open_here_is_served_under_its_plain_name_too) {
+  SqliteDatabase db = Open();
+  ASSERT_EQ(db.Exec("ATTACH '" + Path() + "' AS again; CREATE TABLE again.t(a); INSERT INTO again.t VALUES (1)"),
+            SQLITE_OK)
+      << db.message();
+  EXPECT_TRUE(Live("db.sqlite3"));
+  EXPECT_EQ(db.Query("SELECT a FROM main.t"), "1");
+  EXPECT_EQ(directory_.Names(), (std::vector<std::string>{"db.sqlite3", "db.sqlite3-wal"}));
+}
+
 TEST_F(VfsTest, Vacuum_into_makes_an_ordinary_file) {
   ASSERT_NO_FATAL_FAILURE(MakeLive());
   SqliteDatabase db = Open();

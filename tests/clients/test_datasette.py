@@ -1,10 +1,7 @@
 """Datasette serves a live file, set up as docs/clients.md says, while another process writes to it."""
 
 import contextlib
-import functools
-import hashlib
 import json
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,41 +15,9 @@ from pathlib import Path
 
 import pytest
 import sqlite_efs
-from support import HANG_S, LIBRARY, ROOT, command_ok, environment, python, tree
+from support import HANG_S, command_ok, environment, python, tree
 
-REQUIREMENTS = Path(__file__).with_name("datasette.txt")
-CACHE = ROOT / "build" / "cache" / "datasette"
-LOADS_EXTENSIONS = "import sqlite3, sys; sys.exit(not hasattr(sqlite3.Connection, 'enable_load_extension'))"
-
-
-def loads_extensions(interpreter: str) -> bool:
-    return subprocess.run([interpreter, "-c", LOADS_EXTENSIONS]).returncode == 0
-
-
-@functools.cache
-def interpreter() -> str:
-    """One whose sqlite3 loads extensions, if there is one: this Python, else Debian's."""
-    candidates = [sys.executable, *filter(None, [shutil.which("python3", path="/usr/bin")])]
-    return next(filter(loads_extensions, candidates), sys.executable)
-
-
-@pytest.fixture(scope="session")
-def datasette() -> Path:
-    """The program, in a virtual environment of its own."""
-    version = subprocess.run([interpreter(), "-VV"], capture_output=True, text=True, check=True).stdout
-    key = hashlib.sha256(f"{REQUIREMENTS.read_text()}{interpreter()}{version}".encode()).hexdigest()[:16]
-    place = CACHE / key
-    if not (place / "complete").exists():
-        shutil.rmtree(place, ignore_errors=True)
-        steps = [
-            [interpreter(), "-m", "venv", "--without-pip", place],
-            [sys.executable, "-m", "pip", "--python", place / "bin/python", "install", "--quiet", "-r", REQUIREMENTS],
-        ]
-        for step in steps:
-            done = subprocess.run(step, capture_output=True, text=True, timeout=HANG_S, stdin=subprocess.DEVNULL)
-            assert done.returncode == 0, done.stdout + done.stderr
-        (place / "complete").touch()
-    return place / "bin" / "datasette"
+DATASETTE = Path(sys.executable).with_name("datasette")
 
 
 def free_port() -> int:
@@ -76,6 +41,8 @@ class Server:
             try:
                 self.get("/-/versions.json")
                 return
+            except urllib.error.HTTPError as error:
+                pytest.fail(error.read().decode())
             except (urllib.error.URLError, ConnectionError):
                 time.sleep(0.1)
         pytest.fail(f"datasette ended: {self.process.communicate()[0]}")
@@ -115,25 +82,14 @@ def database(tmp_path):
     return path
 
 
-def by_extension(datasette, blocks, _folder):
-    if not loads_extensions(interpreter()):
-        pytest.skip("no Python here has an sqlite3 module that loads extensions")
-    name, *arguments = blocks[0].replace("build/sqlite_efs.so", str(LIBRARY)).split()
+@pytest.fixture
+def server(documented, database, tmp_path):
+    plugin, command = documented("Datasette", database)
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "live_files.py").write_text(plugin)
+    name, *arguments = command.split()
     assert name == "datasette"
-    return [datasette, *arguments]
-
-
-def by_plugin(datasette, blocks, folder):
-    (folder / "plugins").mkdir()
-    (folder / "plugins" / "live_files.py").write_text(blocks[1])
-    _, serve, database, *_ = blocks[0].split()
-    return [datasette, serve, database, "--plugins-dir=plugins"]
-
-
-@pytest.fixture(params=[by_extension, by_plugin], ids=["extension", "plugin"])
-def server(request, datasette, documented, database, tmp_path):
-    command = request.param(datasette, documented("Datasette", database), tmp_path)
-    with serving(*command, folder=tmp_path) as running:
+    with serving(DATASETTE, *arguments, folder=tmp_path) as running:
         yield running
 
 

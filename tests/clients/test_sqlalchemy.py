@@ -56,7 +56,7 @@ def test_the_set_up(engine, tmp_path):
 def test_errors_say_what_the_engine_knows(documented, tmp_path):
     names = {}
     exec(documented("SQLAlchemy", tmp_path / "missing" / "db.sqlite3")[BY_CREATOR], names)
-    with pytest.raises(exc.OperationalError, match="missing does not exist; create it"):
+    with pytest.raises(exc.OperationalError, match="does not exist; create it"):
         names["engine"].connect()
 
 
