@@ -60,6 +60,11 @@ test-django-full: build ## every test of Django's own, on the stock backend and 
 	@scripts/setup test
 	@$(VENV)/python tests/django/suite.py --all --parallel $(JOBS)
 
+.PHONY: clients
+clients: build ## the own tests of SQLAlchemy and APSW, on ordinary files and on live ones, compared
+	@scripts/setup test
+	@$(VENV)/python tests/clients/foreign_suites.py
+
 .PHONY: lint
 lint: ## formatting, clang-tidy, ruff, shellcheck, the layers
 	@scripts/setup build lint

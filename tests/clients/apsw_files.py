@@ -1,4 +1,4 @@
-"""Runs APSW's own tests, which are in its wheel: `apsw_files.py [TEST]...`; on live files if SUITE_LIVE=1.
+"""Runs APSW's own tests, which are in its wheel: `apsw_files.py [-k PATTERN]...`; on live files if SUITE_LIVE=1.
 
 The tests open files by their names. With the engine as the default VFS it is enough that the main one is live before.
 """

@@ -44,7 +44,7 @@ def sqlalchemy(folder: Path, tests: list[str]) -> list[str]:
 
 
 def apsw(_folder: Path, tests: list[str]) -> list[str]:
-    return [sys.executable, str(HERE / "apsw_files.py"), *tests]
+    return [sys.executable, str(HERE / "apsw_files.py"), *(part for test in tests for part in ("-k", test))]
 
 
 SUITES: dict[str, Callable[[Path, list[str]], list[str]]] = {
@@ -103,18 +103,21 @@ class Run:
         return f"{self.title}: {len(outcomes.read(self.report))} tests, {time.monotonic() - self.begin:.0f} s"
 
     def finish(self) -> outcomes.Outcomes:
-        """The outcomes; `text` is what was printed. The folder is gone afterwards."""
-        try:
-            self.process.wait()
-            self.text = self.output.read_text(errors="replace")
-            found = outcomes.read(self.report)
-            if not found:
-                raise RuntimeError(f"{self.title}: no test ran\n{self.text[-4000:]}")
-            return found
-        finally:
-            self.process.kill()
-            self.process.wait()
-            shutil.rmtree(self.folder, ignore_errors=True)
+        """Waits for the end; `text` is then what was printed."""
+        self.process.wait()
+        self.text = self.output.read_text(errors="replace")
+        found = outcomes.read(self.report)
+        if not found:
+            raise RuntimeError(f"{self.title}: no test ran\n{self.text[-4000:]}")
+        return found
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def known_differences(name: str) -> dict[str, str]:
@@ -129,11 +132,12 @@ def unexplained(name: str, stock: outcomes.Outcomes, live: outcomes.Outcomes) ->
 
 def both(name: str, tests: list[str], progress: bool = False) -> list[tuple[Run, outcomes.Outcomes]]:
     """On ordinary files and on live ones, at the same time."""
-    runs = [Run(name, live, tests) for live in (False, True)]
-    while progress and any(run.process.poll() is None for run in runs):
-        time.sleep(PROGRESS_S)
-        print("; ".join(run.so_far() for run in runs), flush=True)
-    return [(run, run.finish()) for run in runs]
+    with Run(name, False, tests) as ordinary, Run(name, True, tests) as live:
+        runs = (ordinary, live)
+        while progress and any(run.process.poll() is None for run in runs):
+            time.sleep(PROGRESS_S)
+            print("; ".join(run.so_far() for run in runs), flush=True)
+        return [(run, run.finish()) for run in runs]
 
 
 def main() -> int:
