@@ -29,8 +29,16 @@ DIFFERENCES = HERE / "differences.toml"
 DOWNLOAD_ATTEMPTS = 4
 PROGRESS_S = 30
 
-# Without those that count calls of functions, and those that run type checkers.
-SQLALCHEMY_TESTS = ["test/base", "test/dialect", "test/engine", "test/ext", "test/orm", "test/sql"]
+# Those whose subject is what a database answers: the dialect; execution, transactions and pools; sessions; results.
+SQLALCHEMY_TESTS = [
+    *("test/dialect/sqlite", "test/dialect/test_suite.py"),
+    *(
+        f"test/engine/test_{name}.py"
+        for name in ("ddlevents", "execute", "pool", "reconnect", "reflection", "transaction")
+    ),
+    *(f"test/orm/test_{name}.py" for name in ("session", "transaction", "unitofworkv2", "versioning")),
+    *(f"test/sql/test_{name}.py" for name in ("defaults", "insert_exec", "query", "resultset", "returning", "types")),
+]
 
 
 def sqlalchemy(folder: Path, tests: list[str]) -> list[str]:
