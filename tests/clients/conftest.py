@@ -6,10 +6,12 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support import ROOT
+import sqlite_efs
+from support import HANG_S, ROOT, command_ok, python
 
 PACKAGE = Path(__file__).with_name("package.json")
 CACHE = ROOT / "build" / "cache" / "node"
@@ -70,3 +72,21 @@ def documented():
         return [block.replace("/mnt/efs/app.sqlite3", str(database)) for block in found]
 
     return blocks
+
+
+@pytest.fixture
+def count_at_once(tmp_path):
+    """Has three processes, each with `script`, count to the same number in one row of a database of the test's."""
+
+    def run(script: str) -> None:
+        database, count = tmp_path / "counted.sqlite3", 40
+        with closing(sqlite_efs.connect(database)) as connection:
+            connection.executescript("CREATE TABLE counter (value); INSERT INTO counter VALUES (0)")
+            writers = [python(script, database, count) for _ in range(3)]
+            for writer in writers:
+                _, errors = writer.communicate(timeout=HANG_S)
+                assert writer.returncode == 0, errors
+            assert connection.execute("SELECT value FROM counter").fetchone() == (count * len(writers),)
+        command_ok("verify", database)
+
+    return run

@@ -37,7 +37,7 @@ SQLALCHEMY_TESTS = [
         for name in ("ddlevents", "execute", "pool", "reconnect", "reflection", "transaction")
     ),
     *(f"test/orm/test_{name}.py" for name in ("session", "transaction", "unitofworkv2", "versioning")),
-    *(f"test/sql/test_{name}.py" for name in ("defaults", "insert_exec", "query", "resultset", "returning", "types")),
+    *(f"test/sql/test_{name}.py" for name in ("defaults", "insert_exec", "query", "resultset", "returning")),
 ]
 
 

@@ -6,7 +6,7 @@ import peewee
 import pytest
 import sqlite_efs
 from playhouse.sqlite_ext import FTS5Model, SearchField
-from support import HANG_S, command_ok, python
+from support import command_ok
 
 
 @pytest.fixture
@@ -135,14 +135,5 @@ for _ in range(int(sys.argv[2])):
 """
 
 
-def test_processes_at_once(database):
-    connection = sqlite_efs.connect(database)
-    connection.executescript("CREATE TABLE counter (value); INSERT INTO counter VALUES (0)")
-    count = 40
-    writers = [python(COUNTS, database, count) for _ in range(3)]
-    for writer in writers:
-        _, errors = writer.communicate(timeout=HANG_S)
-        assert writer.returncode == 0, errors
-    assert connection.execute("SELECT value FROM counter").fetchone() == (count * len(writers),)
-    connection.close()
-    command_ok("verify", database)
+def test_processes_at_once(count_at_once):
+    count_at_once(COUNTS)

@@ -7,7 +7,6 @@ import sqlite_efs
 from sqlalchemy import exc, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.pool import QueuePool
-from support import HANG_S, command_ok, python
 
 BY_CREATOR, BY_URL = 0, 1
 DIALECT_TESTS = ["test/dialect/sqlite", "test/dialect/test_suite.py"]
@@ -72,18 +71,8 @@ for _ in range(int(sys.argv[2])):
 """
 
 
-def test_processes_at_once(tmp_path):
-    database = tmp_path / "db.sqlite3"
-    connection = sqlite_efs.connect(database)
-    connection.executescript("CREATE TABLE counter (value); INSERT INTO counter VALUES (0)")
-    count = 40
-    writers = [python(ADDS, database, count) for _ in range(3)]
-    for writer in writers:
-        _, errors = writer.communicate(timeout=HANG_S)
-        assert writer.returncode == 0, errors
-    assert connection.execute("SELECT value FROM counter").fetchone() == (count * len(writers),)
-    connection.close()
-    command_ok("verify", database)
+def test_processes_at_once(count_at_once):
+    count_at_once(ADDS)
 
 
 def test_sqlalchemys_own_tests_of_its_dialect():
