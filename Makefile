@@ -64,6 +64,11 @@ conformance: build ## every test of Django's own, for each Django and Python, on
 	@scripts/setup conformance
 	@$(VENV)/python tests/django/conformance.py --parallel $(JOBS) $(ARGS)
 
+.PHONY: clients
+clients: build ## the own tests of SQLAlchemy and APSW, on ordinary files and on live ones, compared
+	@scripts/setup test
+	@$(VENV)/python tests/clients/foreign_suites.py
+
 .PHONY: lint
 lint: ## formatting, clang-tidy, ruff, shellcheck, cfn-lint, the layers
 	@scripts/setup build lint

@@ -1,4 +1,5 @@
 // The entry points of include/sqlite_efs.h.
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
@@ -70,12 +71,31 @@ bool DefaultByEnvironment() {
   return value != nullptr && std::strcmp(value, "1") == 0;
 }
 
-int Load(bool make_default, char** error_message, const sqlite3_api_routines* api) {
 #ifdef SQLITE_CORE
-  (void)api;
+int Adopt(const sqlite3_api_routines*, char**) { return SQLITE_OK; }
 #else
+// The library calls one SQLite, and its VFS can be in the list of one. A second copy is in the process when a module
+// brings its own, as Python's apsw does.
+int Adopt(const sqlite3_api_routines* api, char** error_message) {
+  static std::atomic<const sqlite3_api_routines*> adopted{nullptr};
+  const sqlite3_api_routines* first = nullptr;
+  if (!adopted.compare_exchange_strong(first, api) && first != api) {
+    if (error_message != nullptr) {
+      *error_message = api->mprintf(
+          "sqlite_efs is in use by another copy of SQLite in this process (%s; this is %s): use one of them, or "
+          "another "
+          "process",
+          first->libversion(), api->libversion());
+    }
+    return SQLITE_ERROR;
+  }
   SQLITE_EXTENSION_INIT2(api);
+  return SQLITE_OK;
+}
 #endif
+
+int Load(bool make_default, char** error_message, const sqlite3_api_routines* api) {
+  if (const int rc = Adopt(api, error_message); rc != SQLITE_OK) return rc;
   // Not SQLITE_OK_LOAD_PERMANENTLY, which sqlite3_auto_extension() takes for an error: the linker's nodelete flag keeps
   // the library loaded.
   return Register(make_default || DefaultByEnvironment(), error_message);

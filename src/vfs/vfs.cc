@@ -59,8 +59,10 @@ sqlite3_vfs* Stock(sqlite3_vfs* vfs) { return Of(vfs).stock; }
 
 // --- opening a live database
 
-Result<Settings> SettingsOf(sqlite3_filename name) {
+// Without SQLITE_OPEN_URI there is nothing behind a name that may be read.
+Result<Settings> SettingsOf(sqlite3_filename name, int flags) {
   std::vector<UriParameter> parameters;
+  if ((flags & SQLITE_OPEN_URI) == 0) return ParseSettings(parameters, &ReadEnvironment);
   for (int i = 0; const char* key = sqlite3_uri_key(name, i); i++) {
     const char* value = sqlite3_uri_parameter(name, key);
     parameters.push_back({key, value == nullptr ? "" : value});
@@ -68,8 +70,8 @@ Result<Settings> SettingsOf(sqlite3_filename name) {
   return ParseSettings(parameters, &ReadEnvironment);
 }
 
-bool AsksForEngine(const Vfs& vfs, sqlite3_filename name) {
-  const char* asked = sqlite3_uri_parameter(name, "vfs");
+bool AsksForEngine(const Vfs& vfs, sqlite3_filename name, int flags) {
+  const char* asked = (flags & SQLITE_OPEN_URI) != 0 ? sqlite3_uri_parameter(name, "vfs") : nullptr;
   return asked != nullptr && vfs.name == asked;
 }
 
@@ -170,7 +172,7 @@ Result<std::shared_ptr<Database>> OpenDatabase(Vfs& vfs, const Opening& opening)
 Status OpenLive(Vfs& vfs, sqlite3_filename name, sqlite3_file* file, int flags, int* out_flags) {
   FileSystem& files = vfs.environment->files;
   const std::string path = name;
-  EFS_ASSIGN_OR_RETURN(const Settings settings, SettingsOf(name));
+  EFS_ASSIGN_OR_RETURN(const Settings settings, SettingsOf(name, flags));
   EFS_RETURN_IF_ERROR(EnsureFile(files, path, flags));
   EFS_ASSIGN_OR_RETURN(std::shared_ptr<Database> database, OpenDatabase(vfs, {path, flags, settings}));
   Status writable = CheckWritable(files, path);
@@ -184,7 +186,9 @@ Status OpenLive(Vfs& vfs, sqlite3_filename name, sqlite3_file* file, int flags, 
 // --- the methods of the VFS
 
 int OpenMainDatabase(Vfs& vfs, sqlite3_filename name, sqlite3_file* file, int flags, int* out_flags) {
-  if (!IsLive(vfs.environment->files, name) && !AsksForEngine(vfs, name)) {
+  // A new file that this process has open here becomes live by its first commit, whatever name it is opened by besides.
+  const bool ours = AsksForEngine(vfs, name, flags) || IsOpenLive(name);
+  if (!ours && !IsLive(vfs.environment->files, name)) {
     return vfs.stock->xOpen(vfs.stock, name, file, flags, out_flags);
   }
   const Status status = OpenLive(vfs, name, file, flags, out_flags);

@@ -201,6 +201,17 @@ TEST_F(VfsTest, An_attached_ordinary_file_does_not_become_live) {
   EXPECT_TRUE(Live("third.sqlite3"));
 }
 
+// Stock SQLite would write a journal that nobody removes.
+TEST_F(VfsTest, A_new_file_that_is_open_here_is_served_under_its_plain_name_too) {
+  SqliteDatabase db = Open();
+  ASSERT_EQ(db.Exec("ATTACH '" + Path() + "' AS again; CREATE TABLE again.t(a); INSERT INTO again.t VALUES (1)"),
+            SQLITE_OK)
+      << db.message();
+  EXPECT_TRUE(Live("db.sqlite3"));
+  EXPECT_EQ(db.Query("SELECT a FROM main.t"), "1");
+  EXPECT_EQ(directory_.Names(), (std::vector<std::string>{"db.sqlite3", "db.sqlite3-wal"}));
+}
+
 TEST_F(VfsTest, Vacuum_into_makes_an_ordinary_file) {
   ASSERT_NO_FATAL_FAILURE(MakeLive());
   SqliteDatabase db = Open();
@@ -439,6 +450,18 @@ TEST_F(VfsTest, Parameters_that_are_unknown_or_wrong_are_refused_at_open) {
                            "psow=1", "nolock=0", "immutable=0", "timeout=1&cache_mib=2"}) {
     EXPECT_EQ(Open("db.sqlite3", good).Query("SELECT a FROM t"), "1") << good;
   }
+}
+
+TEST_F(VfsTest, What_lies_behind_a_name_that_is_no_uri_is_not_read) {
+  ASSERT_NO_FATAL_FAILURE(MakeLive());
+  using namespace std::string_literals;
+  const std::string name = Path() + "\0wrong\0value\0\0"s;
+  std::vector<char> memory(static_cast<size_t>(Vfs()->szOsFile));
+  auto* const file = reinterpret_cast<sqlite3_file*>(memory.data());
+  constexpr int kFlags = SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_READWRITE;
+  EXPECT_EQ(Vfs()->xOpen(Vfs(), name.c_str(), file, kFlags | SQLITE_OPEN_URI, nullptr), SQLITE_CANTOPEN);
+  ASSERT_EQ(Vfs()->xOpen(Vfs(), name.c_str(), file, kFlags, nullptr), SQLITE_OK) << sqlite_efs_last_error();
+  EXPECT_EQ(file->pMethods->xClose(file), SQLITE_OK);
 }
 
 TEST_F(VfsTest, The_environment_gives_defaults_and_is_checked_too) {

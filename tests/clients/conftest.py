@@ -1,14 +1,17 @@
-"""Makes better-sqlite3 once, from its source, in build/cache: its ready-made binaries are on no package registry."""
+"""What the tests of clients share: better-sqlite3, made from its source once, and the set-ups of docs/clients.md."""
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support import ROOT
+import sqlite_efs
+from support import HANG_S, ROOT, command_ok, python
 
 PACKAGE = Path(__file__).with_name("package.json")
 CACHE = ROOT / "build" / "cache" / "node"
@@ -55,3 +58,35 @@ def better_sqlite3() -> Path:
         shutil.rmtree(made, ignore_errors=True)
         folder.rename(made)
     return made / "node_modules" / "better-sqlite3"
+
+
+@pytest.fixture
+def documented():
+    """The code blocks of a client's section in docs/clients.md, for a database of the test's."""
+    page = (ROOT / "docs" / "clients.md").read_text()
+
+    def blocks(client: str, database: Path) -> list[str]:
+        section = page.partition(f"\n## {client}\n")[2].partition("\n## ")[0]
+        found = re.findall(r"```\w+\n(.*?)```", section, re.DOTALL)
+        assert found, f"docs/clients.md has no set-up for {client}"
+        return [block.replace("/mnt/efs/app.sqlite3", str(database)) for block in found]
+
+    return blocks
+
+
+@pytest.fixture
+def count_at_once(tmp_path):
+    """Has three processes, each with `script`, count to the same number in one row of a database of the test's."""
+
+    def run(script: str) -> None:
+        database, count = tmp_path / "counted.sqlite3", 40
+        with closing(sqlite_efs.connect(database)) as connection:
+            connection.executescript("CREATE TABLE counter (value); INSERT INTO counter VALUES (0)")
+            writers = [python(script, database, count) for _ in range(3)]
+            for writer in writers:
+                _, errors = writer.communicate(timeout=HANG_S)
+                assert writer.returncode == 0, errors
+            assert connection.execute("SELECT value FROM counter").fetchone() == (count * len(writers),)
+        command_ok("verify", database)
+
+    return run
