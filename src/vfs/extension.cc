@@ -82,9 +82,8 @@ int Adopt(const sqlite3_api_routines* api, char** error_message) {
   if (!adopted.compare_exchange_strong(first, api) && first != api) {
     if (error_message != nullptr) {
       *error_message = api->mprintf(
-          "sqlite_efs is in use by another copy of SQLite in this process (%s; this is %s): use one of them, or "
-          "another "
-          "process",
+          "sqlite_efs is in use by another copy of SQLite in this process (%s; this is %s): use one of them, "
+          "or another process",
           first->libversion(), api->libversion());
     }
     return SQLITE_ERROR;
