@@ -128,7 +128,7 @@ print("over", flush=True)
 os._exit(0)  # so that it is not the end of the process that gives it back
 """
     assert site.script(CLIENT + script) == "over"
-    (item,) = dynamodb.items(lease_table)
+    (item,) = dynamodb.leases(lease_table)
     assert "lock_id" not in item, item
 
 

@@ -79,7 +79,7 @@ class Deployment:
 
     def holders(self) -> list[dict]:
         """The leases that somebody has."""
-        return [item for item in dynamodb.items(self.table) if "lock_id" in item]
+        return [item for item in dynamodb.leases(self.table) if "lock_id" in item]
 
 
 @pytest.fixture(scope="session")

@@ -220,6 +220,11 @@ def items(lease_table: dict[str, str]) -> list[dict]:
     return client(lease_table["AWS_ENDPOINT_URL_DYNAMODB"]).scan(TableName=name, ConsistentRead=True)["Items"]
 
 
+def leases(lease_table: dict[str, str]) -> list[dict]:
+    """Of those the leases: without the locks of django-sqlite-efs 0.1 that are kept."""
+    return [item for item in items(lease_table) if not item["pk"]["S"].startswith("database#")]
+
+
 def make_table(url: str, name: str, key: str = "pk", key_type: str = "S") -> None:
     client(url).create_table(
         TableName=name,
