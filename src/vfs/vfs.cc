@@ -5,6 +5,7 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string_view>
 
 #include "store/detach.h"
@@ -53,6 +54,29 @@ struct Vfs {
 // All that are registered, newest first. Read without a lock, which a child of fork() might find taken for ever.
 std::atomic<Vfs*> newest_vfs{nullptr};
 std::mutex registration_mutex;
+
+// The journals of ordinary files that were opened here, and are not deleted yet: a connection to the same, still empty
+// file through the engine must not hide them from the one that they belong to. Thread-safe.
+class OrdinaryJournals {
+ public:
+  void Add(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    names_.insert(name);
+  }
+  bool Remove(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    return names_.erase(name) != 0;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::set<std::string> names_;
+};
+
+OrdinaryJournals& Journals() {
+  static auto* journals = new OrdinaryJournals;  // connections may be open to the end of the process
+  return *journals;
+}
 
 Vfs& Of(sqlite3_vfs* vfs) { return *static_cast<Vfs*>(vfs->pAppData); }
 sqlite3_vfs* Stock(sqlite3_vfs* vfs) { return Of(vfs).stock; }
@@ -213,6 +237,7 @@ int Open(sqlite3_vfs* vfs, sqlite3_filename name, sqlite3_file* file, int flags,
         if (out_flags != nullptr) *out_flags = flags;
         return SQLITE_OK;
       }
+      if ((flags & SQLITE_OPEN_MAIN_JOURNAL) != 0) Journals().Add(name);
     }
     return Stock(vfs)->xOpen(Stock(vfs), name, file, flags, out_flags);
   });
@@ -228,7 +253,8 @@ bool IsOfLiveDatabase(std::string_view name) {
 
 int Delete(sqlite3_vfs* vfs, const char* name, int sync_directory) {
   return Guarded([&] {
-    if (IsOfLiveDatabase(name)) return SQLITE_OK;
+    const bool ordinary = Journals().Remove(name);
+    if (!ordinary && IsOfLiveDatabase(name)) return SQLITE_OK;
     return Stock(vfs)->xDelete(Stock(vfs), name, sync_directory);
   });
 }

@@ -212,6 +212,18 @@ TEST_F(VfsTest, A_new_file_that_is_open_here_is_served_under_its_plain_name_too)
   EXPECT_EQ(directory_.Names(), (std::vector<std::string>{"db.sqlite3", "db.sqlite3-wal"}));
 }
 
+// Else it would be played back, and what was committed be lost.
+TEST_F(VfsTest, The_journal_of_an_ordinary_connection_is_deleted_though_another_has_the_new_file_open_here) {
+  SqliteDatabase ordinary(Path(), "efs");
+  ASSERT_EQ(ordinary.Exec("BEGIN; CREATE TABLE t(a); INSERT INTO t VALUES (1)"), SQLITE_OK) << ordinary.message();
+  const SqliteDatabase db = Open();
+  ASSERT_EQ(ordinary.Exec("COMMIT"), SQLITE_OK) << ordinary.message();
+  EXPECT_EQ(directory_.Names(), (std::vector<std::string>{"db.sqlite3"}));
+  ASSERT_EQ(ordinary.Exec("INSERT INTO t VALUES (2)"), SQLITE_OK) << ordinary.message();
+  EXPECT_EQ(directory_.Names(), (std::vector<std::string>{"db.sqlite3"}));
+  EXPECT_EQ(OpenStock("db.sqlite3").Query("SELECT count(*) FROM t"), "2");
+}
+
 TEST_F(VfsTest, Vacuum_into_makes_an_ordinary_file) {
   ASSERT_NO_FATAL_FAILURE(MakeLive());
   SqliteDatabase db = Open();
