@@ -254,8 +254,11 @@ bool IsOfLiveDatabase(std::string_view name) {
 int Delete(sqlite3_vfs* vfs, const char* name, int sync_directory) {
   return Guarded([&] {
     const bool ordinary = Journals().Remove(name);
-    if (!ordinary && IsOfLiveDatabase(name)) return SQLITE_OK;
-    return Stock(vfs)->xDelete(Stock(vfs), name, sync_directory);
+    const bool live = IsOfLiveDatabase(name);
+    if (!ordinary && live) return SQLITE_OK;
+    const int rc = Stock(vfs)->xDelete(Stock(vfs), name, sync_directory);
+    // Its opening may have failed, long ago.
+    return live && rc == SQLITE_IOERR_DELETE_NOENT ? SQLITE_OK : rc;
   });
 }
 
