@@ -1,4 +1,6 @@
 // The base: the header of an SQLite database, and what its size says.
+#include <array>
+
 #include "input.h"
 #include "memory_file_system.h"
 #include "store/base_file.h"
@@ -21,10 +23,11 @@ void RequireSound(BaseFile& base, const std::vector<std::byte>& content) {
   Require(count.ok() && *count >= 1 && uint64_t{*count} * page_size <= content.size(), "the file has all its pages");
   std::vector<std::byte> page(page_size);
   for (uint32_t i = 1; i <= std::min(*count + 1, kMaxPages); i++) {
-    const Result<size_t> whole = base.ReadPages({i}, page);
+    std::array<BasePages, 1> runs = {BasePages{{i}, page}};
+    const Status read = base.ReadPages(runs);
     const size_t begin = std::min(size_t{i - 1} * page_size, content.size());
     const size_t here = std::min<size_t>(page_size, content.size() - begin);
-    Require(whole.ok() && *whole == here / page_size,
+    Require(read.ok() && runs[0].found == here / page_size,
             "a page can be read, and it is told whether the file has all of it");
     Require(std::memcmp(page.data(), content.data() + begin, here) == 0, "a page is what the file has");
     const auto is_zero = [](std::byte byte) { return byte == std::byte{0}; };

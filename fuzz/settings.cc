@@ -11,9 +11,9 @@ using namespace sqlite_efs::fuzz;  // NOLINT(google-build-using-namespace)
 
 namespace {
 
-using Variables = std::map<std::string, std::string>;
+using GivenVariables = std::map<std::string, std::string>;
 
-Result<Settings> Parse(const std::vector<UriParameter>& parameters, const Variables& variables) {
+Result<Settings> Parse(const std::vector<UriParameter>& parameters, const GivenVariables& variables) {
   return ParseSettings(parameters, [&](const char* name) {
     const auto found = variables.find(name);
     return found == variables.end() ? std::nullopt : std::optional<std::string>(found->second);
@@ -50,7 +50,7 @@ void RequireRoundTrip(const Settings& settings) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Input input(data, size);
   std::vector<UriParameter> parameters;
-  Variables variables;
+  GivenVariables variables;
   while (!input.empty()) {
     const std::string line(input.TakeUntil('\n'));
     const size_t equals = std::min(line.find('='), line.size());
