@@ -107,7 +107,7 @@ class FaultyFileSystem final : public ForwardingFileSystem {
   class FaultyFile final : public File {
    public:
     FaultyFile(std::unique_ptr<File> real, Fault fault, bool is_fresh) : real_(std::move(real)), fault_(fault) {
-      if (fault_ == Fault::kReadsOldData && is_fresh) ReadAll();
+      if (fault_ == Fault::kReadsOldData && is_fresh) ReadOld();
     }
     Result<size_t> ReadAt(uint64_t offset, MutableBytes out) override {
       if (!old_) return real_->ReadAt(offset, out);
@@ -159,7 +159,7 @@ class FaultyFileSystem final : public ForwardingFileSystem {
     const std::string& path() const override { return real_->path(); }
 
    private:
-    void ReadAll() {
+    void ReadOld() {
       const Result<FileAttributes> now = real_->Look();
       if (!now.ok()) return;
       old_.emplace(now->size);
