@@ -237,9 +237,10 @@ int Open(sqlite3_vfs* vfs, sqlite3_filename name, sqlite3_file* file, int flags,
         if (out_flags != nullptr) *out_flags = flags;
         return SQLITE_OK;
       }
-      if ((flags & SQLITE_OPEN_MAIN_JOURNAL) != 0) Journals().Add(name);
     }
-    return Stock(vfs)->xOpen(Stock(vfs), name, file, flags, out_flags);
+    const int rc = Stock(vfs)->xOpen(Stock(vfs), name, file, flags, out_flags);
+    if (rc == SQLITE_OK && name != nullptr && (flags & SQLITE_OPEN_MAIN_JOURNAL) != 0) Journals().Add(name);
+    return rc;
   });
 }
 
@@ -257,7 +258,7 @@ int Delete(sqlite3_vfs* vfs, const char* name, int sync_directory) {
     const bool live = IsOfLiveDatabase(name);
     if (!ordinary && live) return SQLITE_OK;
     const int rc = Stock(vfs)->xDelete(Stock(vfs), name, sync_directory);
-    // Its opening may have failed, long ago.
+    // Another process may have removed it, long ago.
     return live && rc == SQLITE_IOERR_DELETE_NOENT ? SQLITE_OK : rc;
   });
 }
