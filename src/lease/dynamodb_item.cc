@@ -1,7 +1,6 @@
 #include "lease/dynamodb_item.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 namespace sqlite_efs {
@@ -26,16 +25,6 @@ std::string NumberText(const std::string& digits) {
 }
 
 }  // namespace
-
-void AppendQuoted(std::string_view value, std::string* text) {
-  const bool is_plain =
-      std::ranges::all_of(value, [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
-  if (is_plain) {
-    text->append("\"").append(value).append("\"");
-  } else {
-    text->append(nlohmann::json(value).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
-  }
-}
 
 std::string TextValue(std::string_view value) {
   std::string text;

@@ -39,14 +39,13 @@ std::string AddToPast(const std::string& lock_id, const std::string& past);
 
 // Attributes as one JSON object.
 std::string FormatAttributes(const DynamoDbAttributes& attributes);
-// The value of a text, and of a whole number.
+// The value of a text (AppendQuoted()), and of a whole number.
 std::string TextValue(std::string_view text);
 std::string NumberValue(int64_t number);
 std::string NumberValue(uint64_t number);
 
-// The same at the end of `text`, and any text as JSON has it; what is not UTF-8 is replaced.
+// The same at the end of `text`.
 void AppendAttributes(const DynamoDbAttributes& attributes, std::string* text);
-void AppendQuoted(std::string_view value, std::string* text);
 
 }  // namespace sqlite_efs
 

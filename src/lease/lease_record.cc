@@ -25,29 +25,37 @@ bool Get(const json& object, const char* key, T* out) {
   return true;
 }
 
-// As a JSON string; what is no UTF-8 is replaced.
-std::string Quoted(const std::string& text) {
-  const auto is_plain = [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; };
-  if (std::all_of(text.begin(), text.end(), is_plain)) return '"' + text + '"';
-  return json(text).dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
 }  // namespace
+
+void AppendQuoted(std::string_view value, std::string* text) {
+  const bool is_plain =
+      std::ranges::all_of(value, [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
+  if (is_plain) {
+    text->append("\"").append(value).append("\"");
+  } else {
+    text->append(json(value).dump(-1, ' ', false, json::error_handler_t::replace));
+  }
+}
 
 // By hand, but for texts that are hard to quote: every transaction writes two records, and a tree of JSON values takes
 // longer to build than all else that a commit computes.
 std::string FormatLeaseRecord(const LeaseRecord& record) {
   std::string text = "{\"expires_at_ms\":" + std::to_string(record.expires_at_ms);
-  text += ",\"holder\":" + Quoted(record.holder);
+  const auto add_text = [&text](const char* name, const std::string& value) {
+    text += name;
+    AppendQuoted(value, &text);
+  };
+  add_text(",\"holder\":", record.holder);
   text += ",\"lease_ms\":" + std::to_string(record.lease_ms);
-  text += ",\"lock_id\":" + Quoted(record.lock_id);
+  add_text(",\"lock_id\":", record.lock_id);
   text += ",\"lock_version\":" + std::to_string(record.version);
-  text += ",\"pk\":" + Quoted(record.database_id);
+  add_text(",\"pk\":", record.database_id);
   if (record.released) {
     text += ",\"released\":{\"frames\":" + std::to_string(record.released->frames);
     text += ",\"salts\":" + std::to_string(record.released->salts);
     text += ",\"segment\":" + std::to_string(record.released->segment);
-    text += ",\"store\":" + Quoted(record.released->store) + "}";
+    add_text(",\"store\":", record.released->store);
+    text += "}";
   }
   text += ",\"since_ms\":" + std::to_string(record.since_ms);
   return text + ",\"version\":" + std::to_string(kVersion) + "}";

@@ -35,6 +35,9 @@ struct LeaseRecord {
 std::string FormatLeaseRecord(const LeaseRecord& record);
 std::optional<LeaseRecord> ParseLeaseRecord(std::string_view text);
 
+// Puts any text as JSON has it at the end of `text`; what is not UTF-8 is replaced.
+void AppendQuoted(std::string_view value, std::string* text);
+
 }  // namespace sqlite_efs
 
 #endif  // SQLITE_EFS_LEASE_LEASE_RECORD_H_

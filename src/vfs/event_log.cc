@@ -18,9 +18,7 @@ Status OpenEventLog(const std::string& destination) {
                             "); let it name a file in a directory that exists, or \"stderr\", or unset it");
   }
   const std::shared_ptr<AppendFile> file = std::move(*opened);
-  SetEventLog([file](const Event& event) {
-    file->Append(EventJson(event).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
-  });
+  SetEventLog([file](const Event& event) { file->Append(JsonLine(EventJson(event)) + "\n"); });
   return {};
 }
 

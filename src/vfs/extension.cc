@@ -49,10 +49,6 @@ int Register(bool make_default, char** error_message) {
   });
 }
 
-std::string Dump(const nlohmann::json& object) {
-  return object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
 // Copies the text that `make` returns, with a 0 at its end, if there is room for it; returns its length. No exception
 // leaves the library.
 template <typename Make>
@@ -141,7 +137,7 @@ EFS_PUBLIC int sqlite_efs_metrics(int format, char* out, int size) {
   return Give(out, size, [&] {
     const sqlite_efs::ProcessValues values = sqlite_efs::AllMetrics();
     return format == SQLITE_EFS_PROMETHEUS ? sqlite_efs::ProcessPrometheus(values)
-                                           : Dump(sqlite_efs::ProcessJson(values));
+                                           : sqlite_efs::JsonLine(sqlite_efs::ProcessJson(values));
   });
 }
 
@@ -152,7 +148,7 @@ EFS_PUBLIC int sqlite_efs_next_event(char* out, int size) {
     if (!event) return std::string();
     nlohmann::json object = sqlite_efs::EventJson(*event);
     if (dropped != 0) object["dropped"] = dropped;
-    return Dump(object);
+    return sqlite_efs::JsonLine(object);
   });
 }
 

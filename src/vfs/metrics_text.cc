@@ -83,6 +83,8 @@ json EventJson(const Event& event) {
   return object;
 }
 
+std::string JsonLine(const json& object) { return object.dump(-1, ' ', false, json::error_handler_t::replace); }
+
 std::string PrometheusText::Label(const std::string& name, const std::string& value) {
   std::string escaped;
   for (const char c : value) {

@@ -47,6 +47,9 @@ class PrometheusText {
 
 std::string ProcessPrometheus(const ProcessValues& values);
 
+// An object in one line, without its end; what is no UTF-8 in it is replaced.
+std::string JsonLine(const nlohmann::json& object);
+
 }  // namespace sqlite_efs
 
 #endif  // SQLITE_EFS_VFS_METRICS_TEXT_H_

@@ -103,7 +103,7 @@ std::string Connection::StatusJson() {
   }
   status["counters"] = CountersJson(metrics);
   status["histograms"] = HistogramsJson(metrics);
-  return status.dump(-1, ' ', false, json::error_handler_t::replace);
+  return JsonLine(status);
 }
 
 }  // namespace sqlite_efs
