@@ -1,5 +1,6 @@
 """The messages in docs/failures.md and docs/aws.md are those of the engine: in its sources, and many as provoked."""
 
+import json
 import re
 import shutil
 import sqlite3
@@ -7,7 +8,7 @@ from contextlib import closing
 
 import pytest
 import sqlite_efs
-from support import ROOT, dynamodb
+from support import ROOT, dynamodb, environment, run_python
 
 # These are in SQLite's sources (https://www.sqlite.org/rescode.html), or libcurl's.
 OF_OTHERS = {
@@ -86,22 +87,25 @@ def wal_of_something_else(path):
 
 LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME": "polls"}
 NOWHERE = {**dynamodb.variables("http://127.0.0.1:1", "locks"), "SQLITE_EFS_TIMEOUT": "0.2"}
+READ = "SELECT 1 FROM sqlite_schema"
 WRITE = "INSERT INTO note (text) VALUES ('x')"
 
-# Words of the message; what is done to the live database before, if anything; what it is opened with; what it is asked.
+# Words of the message; what is done to the live database before, if anything; what it is opened with; what it is asked,
+# each statement by a connection of its own.
 PROVOKED = [
-    ("was not free within the timeout", locked, {"timeout": 0}, WRITE),
+    ("and was not free within ...;", locked, {"timeout": 0}, WRITE),
+    ("was not free within the timeout", None, {"timeout": 0}, ["BEGIN IMMEDIATE", WRITE]),
     ("lease was not to be had within", None, NOWHERE, WRITE),
     ("serves one; set SQLITE_LOCK_DYNAMODB_TABLE", None, LAMBDA, WRITE),
-    ("does not exist; create it", lambda path: shutil.rmtree(path.parent), {}, ""),
-    ("is a directory; name", lambda path: (path.unlink(), path.mkdir()), {}, ""),
-    ("is not an SQLite database; name", lambda path: (detach(path), path.write_text("no database" * 999)), {}, ""),
-    ("open it for writing once", detach, {"mode": "ro"}, ""),
-    ("names (hard links)", hard_link, {}, ""),
-    ("lies beside the live database", journal_beside, {}, ""),
-    ("is unknown; known are", None, {"bogus": 1}, ""),
-    ("is missing, but its log", lambda path: path.unlink(), {}, ""),
-    ("is neither a log directory", wal_of_something_else, {}, ""),
+    ("does not exist; create it", lambda path: shutil.rmtree(path.parent), {}, READ),
+    ("is a directory; name", lambda path: (path.unlink(), path.mkdir()), {}, READ),
+    ("is not an SQLite database; name", lambda path: (detach(path), path.write_text("no database" * 999)), {}, READ),
+    ("open it for writing once", detach, {"mode": "ro"}, READ),
+    ("names (hard links)", hard_link, {}, READ),
+    ("lies beside the live database", journal_beside, {}, READ),
+    ("is unknown; known are", None, {"bogus": 1}, READ),
+    ("is missing, but its log", lambda path: path.unlink(), {}, READ),
+    ("is neither a log directory", wal_of_something_else, {}, READ),
     (
         "is truncated: its header states",
         lambda path: path.write_bytes(path.read_bytes()[:512]),
@@ -117,16 +121,30 @@ PROVOKED = [
 ]
 
 
-@pytest.mark.parametrize(("words", "prepare", "options", "statement"), PROVOKED, ids=[words for words, *_ in PROVOKED])
-def test_a_provoked_error_has_the_message_of_the_page(live, monkeypatch, words, prepare, options, statement):
+# A process asks for its endpoint only once, so each has a process of its own.
+ASK = """
+import json, sqlite3, sys
+import sqlite_efs
+path, options, statements = sys.argv[1], *map(json.loads, sys.argv[2:])
+connections = []
+try:
+    for statement in statements:
+        connections.append(sqlite_efs.connect(path, isolation_level=None, **options))
+        connections[-1].execute(statement)
+except sqlite3.Error as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(("words", "prepare", "options", "asked"), PROVOKED, ids=[words for words, *_ in PROVOKED])
+def test_a_provoked_error_has_the_message_of_the_page(live, words, prepare, options, asked):
     (told,) = [message for message in ALL if words in message]
     kept = prepare(live) if prepare else None
-    for name in [name for name in options if name.isupper()]:
-        monkeypatch.setenv(name, options[name])
-    with pytest.raises(sqlite3.Error) as raised:
-        with closing(sqlite_efs.connect(live, **{k: v for k, v in options.items() if not k.isupper()})) as connection:
-            connection.execute(statement or "SELECT 1 FROM sqlite_schema")
+    variables = {name: value for name, value in options.items() if name.isupper()}
+    options = {name: value for name, value in options.items() if not name.isupper()}
+    statements = [asked] if isinstance(asked, str) else asked
+    said = run_python(ASK, live, json.dumps(options), json.dumps(statements), env=environment(**variables))
     if kept is not None and hasattr(kept, "close"):
         kept.close()
     pattern = ".*".join(re.escape(part) for part in told.split("..."))
-    assert re.search(pattern, str(raised.value)), str(raised.value)
+    assert re.search(pattern, said), said
