@@ -38,8 +38,9 @@ std::string DescribeHolder(const LeaseRecord& record) {
 }
 
 std::string Seconds(Duration duration) {
+  const auto ms = std::chrono::round<std::chrono::milliseconds>(duration);
   std::array<char, 32> text;
-  std::snprintf(text.data(), text.size(), "%.3g", std::chrono::duration<double>(duration).count());
+  std::snprintf(text.data(), text.size(), "%.3g", std::chrono::duration<double>(ms).count());
   return text.data();
 }
 

@@ -17,7 +17,7 @@ std::string DescribeThisProcess();
 // " by HOLDER", with its times if the record expires; nothing if nobody holds the lease.
 std::string DescribeHolder(const LeaseRecord& record);
 
-// A duration in seconds, with three digits that count.
+// A duration in seconds, to the millisecond, with three digits that count.
 std::string Seconds(Duration duration);
 
 // A wall time, as ISO 8601 in UTC.

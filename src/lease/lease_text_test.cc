@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 
 namespace sqlite_efs {
@@ -32,6 +33,12 @@ TEST(LeaseTextTest, A_holder_is_named_with_its_times_where_they_are_known) {
   EXPECT_EQ(DescribeHolder(record),
             " by web-2, process 7 (python3), since 2023-11-14T22:13:20Z and until 2023-11-14T22:13:30Z if that is not "
             "renewed,");
+}
+
+TEST(LeaseTextTest, A_duration_is_told_to_the_millisecond) {
+  EXPECT_EQ(Seconds(std::chrono::microseconds(53)), "0");
+  EXPECT_EQ(Seconds(std::chrono::microseconds(53'400)), "0.053");
+  EXPECT_EQ(Seconds(std::chrono::seconds(5) + std::chrono::milliseconds(3)), "5");
 }
 
 }  // namespace
