@@ -48,11 +48,13 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "django_sqlite_efs",
     "polls",
+    "engine",
     "demosite.apps.DemoSiteConfig",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "engine.process.CountRequestsMiddleware",
     "demosite.middleware.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,22 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support import HANG_S, ROOT
+from support.browser import launched, visitors
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 RUN = ROOT / "demo" / "run"
-SCREENSHOTS = ROOT / "build" / "screenshots"
-HANG_S = 300  # for what would otherwise never end; not a measure of speed
-
-CHROMIUM_ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def demo_environment(database: Path) -> dict[str, str]:
@@ -86,54 +73,14 @@ def site(tmp_path_factory) -> Iterator[Site]:
         yield running
 
 
-def chromium_path() -> str:
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if path := shutil.which(name):
-            return path
-    pytest.fail("no Chromium on this machine; on Debian: apt-get install chromium")
-
-
-def launch(playwright):
-    return playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_ARGUMENTS)
-
-
 @pytest.fixture(scope="session")
 def browser():
-    from playwright.sync_api import expect, sync_playwright
-
-    expect.set_options(timeout=HANG_S * 1000)
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def visit(browser, site):
-    """Makes visitors: visit(**context options) is a page of a fresh profile. What none of them may ever cause is
-    checked at the end: an error in the console, a failed request, a request to any other place."""
-    contexts, troubles = [], []
-
-    def new_page(**options):
-        context = browser.new_context(base_url=site.address, **{"reduced_motion": "reduce", **options})
-        context.set_default_timeout(HANG_S * 1000)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda m: m.type in ("error", "warning") and troubles.append(f"console: {m.text}"))
-        page.on("pageerror", lambda e: troubles.append(f"script: {e}"))
-        # Aborted: the visitor went on before it came, as visitors do.
-        page.on(
-            "requestfailed",
-            lambda r: r.failure == "net::ERR_ABORTED" or troubles.append(f"failed: {r.url}: {r.failure}"),
-        )
-        page.on(
-            "request",
-            lambda r: r.url.startswith((site.address, "data:")) or troubles.append(f"foreign: {r.url}"),
-        )
-        return page
-
-    new_page.troubles = troubles
-    yield new_page
-    for context in contexts:
-        context.close()
-    assert troubles == []
+    """Makes visitors; what none of them may ever cause is checked at the end."""
+    with visitors(browser, site.address) as visit:
+        yield visit

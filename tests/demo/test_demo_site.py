@@ -8,7 +8,7 @@ from conftest import ROOT, demo_environment
 
 
 def test_the_demo_s_django_tests_pass(tmp_path):
-    command = [sys.executable, ROOT / "demo" / "manage.py", "test", "--noinput", "demosite", "polls"]
+    command = [sys.executable, ROOT / "demo" / "manage.py", "test", "--noinput", "demosite", "engine", "polls"]
     done = subprocess.run(
         command, cwd=ROOT / "demo", env=demo_environment(tmp_path / "demo.sqlite3"), capture_output=True, text=True
     )

@@ -35,5 +35,5 @@ def test_everything_in_it_is_compiled_and_readable_for_every_user(packed):
 
 def test_it_holds_neither_tests_nor_keys_nor_data(packed):
     strange = ("tests.py", "secret-key", ".sqlite3", ".var")
-    own = [name for name in packed.namelist() if name.startswith(("demosite/", "polls/", "static_root/"))]
+    own = [name for name in packed.namelist() if name.startswith(("demosite/", "engine/", "polls/", "static_root/"))]
     assert not [name for name in own if name.endswith(strange)]
