@@ -87,8 +87,8 @@ STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Static files are served from where they lie, by the site itself, with DEBUG off too: no collectstatic to forget.
 # Only a package for Lambda (scripts/build-lambda) has them collected, compressed, and named by their content.
-STATIC_ROOT = BASE_DIR / "static_root"
-WHITENOISE_USE_FINDERS = not STATIC_ROOT.is_dir()
+STATIC_ROOT = BASE_DIR / "static_root" if (BASE_DIR / "static_root").is_dir() else None
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

@@ -4,45 +4,21 @@ from __future__ import annotations
 
 import base64
 import re
-import time
-import uuid
 from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import urlencode
 
 from execution_environment import ExecutionEnvironment
-
-HOST = "abcdefghij0123456789.lambda-url.eu-west-1.on.aws"
+from function_url import HOST, event
 
 
 def request(method: str, address: str, cookies: dict[str, str], form: dict[str, str] | None = None) -> dict[str, Any]:
-    """An event as Lambda makes it of a request: payload format 2.0."""
-    path, _, query = address.partition("?")
-    headers = {"host": HOST, "x-forwarded-proto": "https", "x-forwarded-port": "443", "user-agent": "tests"}
+    """An event as Lambda makes it of a request."""
+    headers, body = {"user-agent": "tests"}, None
     if form is not None:
         headers |= {"content-type": "application/x-www-form-urlencoded", "origin": f"https://{HOST}"}
-    event = {
-        "version": "2.0",
-        "routeKey": "$default",
-        "rawPath": path,
-        "rawQueryString": query,
-        "cookies": [f"{name}={value}" for name, value in cookies.items()],
-        "headers": headers,
-        "requestContext": {
-            "accountId": "anonymous",
-            "apiId": HOST.partition(".")[0],
-            "domainName": HOST,
-            "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "t"},
-            "requestId": str(uuid.uuid4()),
-            "routeKey": "$default",
-            "stage": "$default",
-            "timeEpoch": int(time.time() * 1000),
-        },
-        "isBase64Encoded": form is not None,
-    }
-    if form is not None:
-        event["body"] = base64.b64encode(urlencode(form).encode()).decode()
-    return event
+        body = urlencode(form).encode()
+    return event(method, address, headers, [f"{name}={value}" for name, value in cookies.items()], body)
 
 
 class Page:

@@ -48,13 +48,14 @@ class Visitors:
     """visitors(**context options) is a page of a fresh profile. `troubles` has what none of them may ever cause: an
     error in the console, a failed request, a request to any other place."""
 
-    def __init__(self, browser: Browser, address: str) -> None:
+    def __init__(self, browser: Browser, address: str, **options: object) -> None:
         self.browser, self.address = browser, address
+        self.options = {"reduced_motion": "reduce", **options}
         self.contexts: list = []
         self.troubles: list[str] = []
 
     def __call__(self, **options: object) -> Page:
-        context = self.browser.new_context(base_url=self.address, **{"reduced_motion": "reduce", **options})
+        context = self.browser.new_context(base_url=self.address, **{**self.options, **options})
         context.set_default_timeout(HANG_S * 1000)
         self.contexts.append(context)
         page = context.new_page()
@@ -79,8 +80,8 @@ class Visitors:
 
 
 @contextlib.contextmanager
-def visitors(browser: Browser, address: str) -> Iterator[Visitors]:
-    visit = Visitors(browser, address)
+def visitors(browser: Browser, address: str, **options: object) -> Iterator[Visitors]:
+    visit = Visitors(browser, address, **options)
     yield visit
     for context in visit.contexts:
         context.close()
