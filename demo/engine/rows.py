@@ -86,15 +86,19 @@ OF_THE_DATABASE = (
 )
 
 
-def texts(figures: dict) -> dict[str, str]:
-    """Every figure as the page shows it, by its row's key."""
-    rows = OF_THE_PROCESS + (OF_THE_DATABASE if figures["is_live"] else ())
-    return {row.key: row.text(figures) for row in rows}
+def parts(figures: dict) -> dict[str, tuple[Row, ...]]:
+    return {"database": OF_THE_DATABASE if figures["is_live"] else (), "process": OF_THE_PROCESS}
+
+
+def texts(figures: dict) -> dict[str, dict[str, str]]:
+    """Every figure as the page shows it, by its part and its row's key."""
+    return {part: {row.key: row.text(figures) for row in rows} for part, rows in parts(figures).items()}
 
 
 def tables(figures: dict) -> list[dict]:
-    written = texts(figures)
-    parts = [("This " + figures["kind"], OF_THE_PROCESS)]
-    if figures["is_live"]:
-        parts.insert(0, ("The database, whoever uses it", OF_THE_DATABASE))
-    return [{"caption": caption, "rows": [(row, written[row.key]) for row in rows]} for caption, rows in parts]
+    captions = {"database": "The database, whoever uses it", "process": f"This {figures['kind']}"}
+    return [
+        {"caption": captions[part], "rows": [(row, row.text(figures)) for row in rows]}
+        for part, rows in parts(figures).items()
+        if rows
+    ]

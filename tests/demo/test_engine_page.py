@@ -77,7 +77,8 @@ def test_several_processes_are_kept_apart(visit, site):
         told = answer.json()
         if len(answers) % 2:
             told["figures"] |= {"process": "0ther0", "commits": 7}
-            told["texts"]["commits"] = "7"
+            told["texts"]["process"]["commits"] = "7"
+            told["texts"]["database"]["size"] = "as the other sees it"
         answers.append(told)
         route.fulfill(response=answer, json=told)
 
@@ -87,6 +88,7 @@ def test_several_processes_are_kept_apart(visit, site):
     expect(page.locator(".others li")).to_have_text(re.compile("^0ther0: 2 answers; .* 7 commits"))
     assert page.locator("[data-text=process]").inner_text() == own
     assert page.locator("[data-text=commits]").inner_text() != "7"
+    expect(page.locator("[data-text=size]")).to_have_text("as the other sees it")  # the database is the same for all
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

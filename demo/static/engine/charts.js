@@ -44,10 +44,11 @@ class Chart {
 
   // Points: {time, NAME: number or null, ...}, oldest first.
   show(points) {
-    const of = (name) => points.map((point) => point[name]);
+    if (points.length < 2) return;
+    const of = (name) => points.map((point) => point[name] ?? null);
     this.plot.setData([of("time"), ...this.names.map(of)]);
     for (const name of this.names) {
-      const value = points.at(-1)?.[name];
+      const value = points.at(-1)[name];
       const text = value == null ? "–" : value.toLocaleString("en-GB", { maximumSignificantDigits: value < 100 ? 2 : 6 });
       this.figure.querySelector(`[data-latest="${name}"]`).textContent = text;
     }

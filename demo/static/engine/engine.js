@@ -38,10 +38,10 @@
 
   function note(figures, time) {
     const known = processes.get(figures.process) ?? { points: [], answers: 0 };
-    if (known.last) {
-      known.points.push({ time: time / 1000, ...rates(figures, known.last, (time - known.time) / 1000) });
-      known.points.splice(0, known.points.length - MAX_POINTS);
-    }
+    // Of the first answer there is nothing to compare with: a point without values, where the lines may begin.
+    const values = known.last ? rates(figures, known.last, (time - known.time) / 1000) : {};
+    known.points.push({ time: time / 1000, ...values });
+    known.points.splice(0, known.points.length - MAX_POINTS);
     Object.assign(known, { last: figures, time, answers: known.answers + 1 });
     processes.delete(figures.process); // so that the first of the map is the one not heard of for longest
     processes.set(figures.process, known);
@@ -80,18 +80,23 @@
     page.querySelector(".others ul").replaceChildren(...items);
   }
 
+  function write(texts) {
+    for (const [key, text] of Object.entries(texts)) {
+      const cell = page.querySelector(`[data-text="${key}"]`);
+      if (cell) cell.textContent = text;
+    }
+  }
+
   function show({ figures, texts, since }) {
     const time = Date.now();
     const known = note(figures, time);
     const current = processes.get(shown);
     if (!current || time - current.time > FORGET_MS) shown = figures.process;
+    write(texts.database);
     show_commits(figures);
     show_others();
     if (figures.process !== shown) return;
-    for (const [key, text] of Object.entries({ ...texts, since, process: figures.process })) {
-      const cell = page.querySelector(`[data-text="${key}"]`);
-      if (cell) cell.textContent = text;
-    }
+    write({ ...texts.process, since, process: figures.process });
     for (const chart of charts) chart.show(known.points);
   }
 
