@@ -72,7 +72,7 @@ class Command(BaseCommand):
             "",
             f"  Polls    {site}",
             f"  Admin    {site}admin/   user {DEMO_USER}, password {DEMO_PASSWORD}: may look, not change",
-            f"  Engine   {settings.DATABASES['default']['ENGINE']}",
+            f"  Engine   {site}engine/  {settings.DATABASES['default']['ENGINE']}, and what it is doing",
             f"  Data     {self._database}",
             "",
             "  Ctrl-C stops it.",
