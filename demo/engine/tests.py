@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 from django.conf import settings
 from django.db import connection
@@ -104,6 +105,11 @@ class PageTests(TestCase):
         self.assertEqual(done.stdout.count("This site runs on django.db.backends.sqlite3"), 2, done.stdout)
         self.assertNotIn("<script", done.stdout)
         self.assertIn('200 {"unavailable":', done.stdout)
+
+    def test_an_engine_that_keeps_no_figures_is_told_from_one_that_does(self):
+        with mock.patch("engine.figures.sqlite_efs", object()):
+            self.assertContains(self.client.get(reverse("engine:page")), "which keeps no figures")
+            self.assertEqual(list(self.client.get(reverse("engine:figures")).json()), ["unavailable"])
 
 
 class DurationTests(TestCase):

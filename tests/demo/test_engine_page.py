@@ -1,20 +1,20 @@
 """/engine/ in a real browser, while others vote; and what asking for its figures costs."""
 
+import contextlib
 import json
 import re
 import time
 import urllib.request
 
 import pytest
+import sqlite_efs
 from conftest import serve
 from playwright.sync_api import expect
-from support import HANG_S, ROOT, dynamodb
+from support import HANG_S, dynamodb
 from support.browser import keep
 from support.demo import DESK, PHONE, fits_and_can_be_read, tab_to, vote
 
 FIGURES = "/engine/figures"
-PICTURES = ROOT / "docs" / "pictures"
-MAX_PICTURE_BYTES = 150_000
 
 
 def commits(page):
@@ -131,6 +131,17 @@ def test_without_scripts_it_is_a_table(visit):
     page.get_by_role("link", name="Read the figures again").click()
     expect(page.locator("[data-text=requests]")).not_to_have_text(before)
     keep(page, "engine-without-scripts")
+
+
+def test_it_answers_while_another_process_writes(visit, site):
+    page = visit()
+    with contextlib.closing(sqlite_efs.connect(site.database, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        assert page.goto("/engine/").status == 200
+        expect(page.locator("[data-latest=reads]")).not_to_have_text("–")
+        expect(page.locator("[data-text=lease]")).to_contain_text("this process does not have it")
+        assert writer.in_transaction
+        writer.execute("ROLLBACK")
 
 
 def test_asking_takes_no_lease_and_calls_no_dynamodb(tmp_path, monkeypatch, lease_table, counted):
