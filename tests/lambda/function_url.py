@@ -64,6 +64,7 @@ class FunctionUrl(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.tls.load_cert_chain(*certificate)
+        self.places = places
         self.free: queue.Queue[ExecutionEnvironment] = queue.Queue()
         for place in places:
             self.free.put(place)
