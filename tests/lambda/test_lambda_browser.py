@@ -84,12 +84,7 @@ def test_a_vote_by_keyboard_alone(visit):
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_pages_fit_and_can_be_read(visit, size):
     page = visit(viewport=size)
-    for name, path in {
-        "home": "/",
-        "question": "/polls/4/",
-        "results": "/polls/4/results/",
-        "engine": "/engine/",
-    }.items():
+    for name, path in PAGES.items():
         page.goto(path)
         keep(page, f"lambda-{name}-{size['width']}")
         fits_and_can_be_read(page, name)
