@@ -1,5 +1,8 @@
 // Writes to a segment that were not carried out when they were told to have failed, and are carried out later.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
 
 #include "testing/engine_process.h"
 #include "testing/store_test.h"
@@ -84,6 +87,25 @@ TEST_F(LateWriteTest, A_commit_that_was_in_doubt_and_counts_is_seen_by_its_own_t
   EXPECT_EQ(*counter, 2U);
   first_.files.Clear();
   ExpectCounter(2);
+}
+
+// The segment is sealed and its log gone before the first write of a tenure: there is nothing to ask the files for.
+TEST_F(LateWriteTest, A_commit_that_was_never_written_is_not_in_doubt) {
+  bool is_gone = false;
+  int questions = 0;
+  second_.files.Before([&](const Call& call) {
+    if (is_gone && call.op == Op::kList) questions++;
+    if (!Is(call, Op::kOpen, segment_)) return Status();
+    EXPECT_EQ(::chmod(segment_.c_str(), 0555), 0);  // as who merges it marks it
+    std::filesystem::rename(layout_.directory(), layout_.directory() + ".gone");
+    is_gone = true;
+    return Status::FromErrno(EACCES, "(scripted)", call.path);
+  });
+  const Status refused = second_.Commit();
+  EXPECT_TRUE(refused.Is(StatusCode::kBusy)) << refused.message();
+  EXPECT_NE(refused.message().find("was taken over"), std::string::npos) << refused.message();
+  EXPECT_TRUE(is_gone);
+  EXPECT_EQ(questions, 0);
 }
 
 }  // namespace

@@ -181,6 +181,15 @@ Status WriteTransaction::TakenOver() const {
                       "saved, run it again");
 }
 
+// A segment that others have sealed or removed cannot be opened for writing: then nothing of the commit is there.
+Status WriteTransaction::OpenWriter() {
+  const Result<File*> writer = segment_->Writer(live_.files());
+  if (writer.ok()) return {};
+  const Result<FileAttributes> found = segment_->Look();
+  const bool is_over = found.ok() ? StateOf(*found) != SegmentState::kLive : found.status().Is(StatusCode::kStale);
+  return is_over ? TakenOver() : writer.status();
+}
+
 Status WriteTransaction::WriteCommit(uint32_t page_count) {
   buffer_.DropIf([&](PageNumber page) { return page.value > page_count; });
   // The commit frame comes last. It is page 1's, which is part of every commit.
@@ -193,6 +202,7 @@ Status WriteTransaction::WriteCommit(uint32_t page_count) {
   EFS_RETURN_IF_ERROR(RewriteSpilled(/*but_for_page_1=*/true));
   EFS_RETURN_IF_ERROR(ChainAnew());
   EFS_RETURN_IF_ERROR(ShowFirst());
+  EFS_RETURN_IF_ERROR(OpenWriter());
   commit_frame_.value = end_.frames.value + static_cast<uint32_t>(buffer_.count());
   EFS_RETURN_IF_ERROR(Append(page_count));
   Status synced = Sync();

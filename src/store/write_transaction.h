@@ -42,6 +42,7 @@ class WriteTransaction {
   Status WriteAt(uint64_t offset, Bytes data);
   Status Sync();
   Status Append(uint32_t commit_page_count);
+  Status OpenWriter();
   Status WriteCommit(uint32_t page_count);
   Status Allocate(File& writer, uint64_t end);
   Status Acknowledge();
