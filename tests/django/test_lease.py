@@ -137,7 +137,11 @@ os._exit(0)  # so that it is not the end of the process that gives it back
 
 def test_the_error_says_who_holds_the_lease_since_when_and_until_when(site):
     with site.holding_the_lock('os.environ["AWS_LAMBDA_FUNCTION_NAME"] = "polls"\n') as holder:
-        error = site.error("Author.objects.create(name='waiter')")
+        # On a busy machine the last request may be one without a reply in time, which has words of its own.
+        for _ in range(5):
+            error = site.error("Author.objects.create(name='waiter')")
+            if "the last attempt failed" not in error:
+                break
     time = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
     assert re.fullmatch(
         rf"django\.db\.utils\.OperationalError: database is locked: {site.database} is being written by [^ ]+, "
