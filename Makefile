@@ -54,6 +54,11 @@ bench: build ## the benchmarks in bench/, each with its table
 	@scripts/setup test bench
 	@for name in bench/*/; do scripts/bench "$$(basename "$$name")"; done
 
+.PHONY: load
+load: build ## the demo in Lambda environments on real NFS, with readers and voters, beside 0.1.0 (root; ARGS=--help)
+	@scripts/setup test
+	@scripts/bench load $(ARGS)
+
 .PHONY: docs
 docs: ## the documentation as a site, in build/site/
 	@scripts/setup docs

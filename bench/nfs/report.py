@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 import machine
@@ -26,8 +27,8 @@ def describe(guest: Guest, server: str) -> dict[str, Any]:
 
 
 class Report:
-    def __init__(self, part: str, about: dict[str, Any]) -> None:
-        self.part = part
+    def __init__(self, part: str, about: dict[str, Any], bench: str = "nfs") -> None:
+        self.part, self._path = part, _figures_path(bench, part)
         self.figures: dict[str, Any] = {"about": about}
         self.goals: list[dict[str, Any]] = []
         self._widths: list[int] = []
@@ -58,13 +59,16 @@ class Report:
                     flush=True,
                 )
         FIGURES.mkdir(parents=True, exist_ok=True)
-        path = FIGURES / f"nfs-{self.part}.json"
-        path.write_text(json.dumps(self.figures | {"goals": self.goals}, indent=2) + "\n")
-        print(f"\n  {path.relative_to(ROOT)}", flush=True)
+        self._path.write_text(json.dumps(self.figures | {"goals": self.goals}, indent=2) + "\n")
+        print(f"\n  {self._path.relative_to(ROOT)}", flush=True)
 
 
-def figures_of(part: str) -> dict[str, Any]:
-    return json.loads((FIGURES / f"nfs-{part}.json").read_text())
+def _figures_path(bench: str, part: str) -> Path:
+    return FIGURES / f"{bench}-{part}.json"
+
+
+def figures_of(part: str, bench: str = "nfs") -> dict[str, Any]:
+    return json.loads(_figures_path(bench, part).read_text())
 
 
 def milliseconds(seconds: float) -> str:

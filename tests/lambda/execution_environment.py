@@ -33,7 +33,7 @@ class CutOff(Exception):
     """The invocation took too long, or its environment was killed."""
 
 
-def _runtime_parts() -> Iterator[Path]:
+def runtime_parts() -> Iterator[Path]:
     for name in RUNTIME:
         spec = importlib.util.find_spec(name)
         assert spec and spec.origin, f"{name} is missing; run scripts/setup test"
@@ -48,14 +48,14 @@ def _sandbox(package: Path, efs: Path, info: int) -> list[str]:
         words += ["--ro-bind", place, place]
     for link in ("bin", "lib", "lib64"):
         words += ["--symlink", f"usr/{link}", f"/{link}"]
-    for part in _runtime_parts():
+    for part in runtime_parts():
         words += ["--ro-bind", part, f"/var/runtime/{part.name}"]
     words += ["--dev", "/dev", "--size", TMP_BYTES, "--tmpfs", "/tmp", "--bind", efs, "/mnt/efs"]
     words += ["--ro-bind", package, "/var/task", "--chdir", "/var/task", "--remount-ro", "/"]
     return [str(word) for word in words]
 
 
-def _variables(api: RuntimeApi) -> dict[str, str]:
+def variables_of_lambda(api: RuntimeApi) -> dict[str, str]:
     """Those that Lambda sets by itself."""
     return {
         "AWS_DEFAULT_REGION": "eu-west-1",
@@ -86,7 +86,7 @@ class ExecutionEnvironment:
         self.api = RuntimeApi()
         read_end, write_end = os.pipe()
         words = _sandbox(package, efs, write_end)
-        for variable in {**_variables(self.api), **variables}.items():
+        for variable in {**variables_of_lambda(self.api), **variables}.items():
             words += ["--setenv", *variable]
         interpreter = [f"{sys.base_prefix}/bin/python3", "-S", "-u", "-m", "awslambdaric", HANDLER]
         with log.open("a") as output:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import queue
+import sys
 import threading
 import time
 import uuid
@@ -36,8 +37,9 @@ class Invocation:
 class RuntimeApi(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        super().__init__((host, 0), _Handler)
+        self.address = f"{host}:{self.server_port}"
         self.waiting: queue.Queue[Invocation | None] = queue.Queue()
         self.running: dict[str, Invocation] = {}
         self.is_idle = threading.Event()  # the function has asked for the next event
@@ -46,15 +48,16 @@ class RuntimeApi(ThreadingHTTPServer):
         self.before_accepting: Callable[[], None] = lambda: None
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self.server_port}"
-
     def invoke(self, event: object, timeout_s: float) -> Invocation:
         invocation = Invocation(event, timeout_s)
         self.running[invocation.id] = invocation
         self.waiting.put(invocation)
         return invocation
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A function that was killed has left its connection; all else is told."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     def close(self) -> None:
         self.waiting.put(None)

@@ -34,6 +34,13 @@ class Page:
     def token(self) -> str:
         return re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', self.text)[1]
 
+    def form(self) -> dict[str, str]:
+        """What a vote for the first choice sends."""
+        choice = re.search(r'name="choice" value="(\d+)"', self.text) or re.search(
+            r'value="(\d+)"[^>]*name="choice"', self.text
+        )
+        return {"csrfmiddlewaretoken": self.token(), "choice": choice[1]}
+
 
 class Visitor:
     def __init__(self) -> None:
@@ -54,10 +61,7 @@ class Visitor:
         """A form to vote with, for the first choice."""
         page = self.get(place, f"/polls/{question}/")
         assert page.status == 200, page.text
-        choice = re.search(r'name="choice" value="(\d+)"', page.text) or re.search(
-            r'value="(\d+)"[^>]*name="choice"', page.text
-        )
-        return {"csrfmiddlewaretoken": page.token(), "choice": choice[1]}
+        return page.form()
 
     def vote(self, place: ExecutionEnvironment, question: int = 1) -> Page:
         return self.post(place, f"/polls/{question}/vote/", self.ballot(place, question))

@@ -17,6 +17,7 @@ from ._what_is_needed import PATH
 _CLONE_NEWNET = 0x40000000
 _SERVICE, _CONTROL = "10.78.0", "10.78.1"  # no one outside the namespace sees these
 HOST = f"{_SERVICE}.1"
+CONTROL_HOST = f"{_CONTROL}.1"  # this machine, for what does not wait as the service's packets do
 SERVER = f"{_SERVICE}.10"
 _CHUNK_bytes = 1 << 16
 

@@ -8,15 +8,15 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from support import steps
 
 from ._guest import HERE, MOUNT, MOUNT_OPTIONS, Guest
-from ._network import Network
+from ._network import CONTROL_HOST, Network
 from ._servers import DISK_bytes, Ganesha, Knfsd
 from ._what_is_needed import missing
 
@@ -25,6 +25,7 @@ CLIENT_MiB = 192
 SERVER_MiB = 256
 # NFSv4's own lease on locks and openings: as short as knfsd can have it, so that tests need not wait for long.
 NFS_LEASE_S = 10
+T = TypeVar("T")
 PREFIX, LOCK = "nfs-rig-", "lock"  # of a rig's folder, and of a file in it that its process has locked
 
 __all__ = ["MOUNT", "Rig"]
@@ -134,6 +135,10 @@ class Rig:
     def forward(self, url: str) -> str:
         """Lets guests reach what listens on this machine at `url`; the URL that they are to use."""
         return self.network.forward(url)
+
+    def serve(self, server: Callable[[str], T]) -> T:
+        """Makes a server, given the address where guests then reach it. What they send to it is not delayed."""
+        return self.network.inside(server, CONTROL_HOST)
 
     def _take_down(self) -> None:
         for client in self.clients:
