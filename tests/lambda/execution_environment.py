@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import TimeoutError as NotInTime
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ class ExecutionEnvironment:
             told = info.read()
         assert told, f"no sandbox: {log.read_text()}"
         self.pid = json.loads(told)["child-pid"]
-        self.is_frozen = False
+        self.is_frozen = self.is_killed = False
 
     def __enter__(self) -> ExecutionEnvironment:
         return self
@@ -115,6 +116,8 @@ class ExecutionEnvironment:
         """The end of the cold start, or of an invocation. Raises what the function said if it could not begin."""
         end = time.monotonic() + HANG_S
         while not self.api.is_idle.wait(0.01):
+            if self.is_killed:
+                raise CutOff
             if self.api.init_error:
                 raise self.api.init_error
             assert self.sandbox.poll() is None, f"ended with {self.sandbox.returncode}: {self.log.read_text()}"
@@ -127,8 +130,12 @@ class ExecutionEnvironment:
 
     def thaw(self) -> None:
         if self.is_frozen:
-            os.kill(self.pid, signal.SIGCONT)
+            self.go_on()
             self.is_frozen = False
+
+    def go_on(self) -> None:
+        """After it was stopped by whoever, within an invocation."""
+        os.kill(self.pid, signal.SIGCONT)
 
     def invoke(self, event: object, kill_after_s: float | None = None) -> Any:
         """The function's answer; a FunctionError; or CutOff, by which the environment has ended."""
@@ -143,7 +150,8 @@ class ExecutionEnvironment:
         except FunctionError:
             self.freeze()
             raise
-        self.freeze()
+        with suppress(CutOff):  # killed after it had answered
+            self.freeze()
         return answer
 
     def peak_memory_mb(self) -> float:
@@ -160,9 +168,11 @@ class ExecutionEnvironment:
             self.kill()
 
     def kill(self) -> None:
+        """From any thread; whoever waits for an answer gets CutOff."""
+        self.is_killed = True
         if self.sandbox.poll() is None:
             os.kill(self.pid, signal.SIGKILL)
             self.sandbox.wait(HANG_S)
-        for invocation in self.api.running.values():
-            invocation.answer.set_exception(CutOff())
-        self.api.running.clear()
+        for identity in list(self.api.running):
+            if invocation := self.api.running.pop(identity, None):  # else its answer has just come
+                invocation.answer.set_exception(CutOff())

@@ -13,9 +13,11 @@ import pytest
 import sqlite_efs
 from execution_environment import CutOff
 from support import command_ok
+from troubled_votes import Voting, name_of
 from visitor import Visitor
 
 SHORT_S = 2  # until a lease expires
+NEVER = 1 << 30
 QUESTION = 1
 VOTE = f"/polls/{QUESTION}/vote/"
 
@@ -45,11 +47,6 @@ def ballots(site, tmp_path):
         assert stock.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert votes == len(voters)
     return voters
-
-
-def name_of(visitor):
-    """As the database has it: of the signed cookie."""
-    return visitor.cookies["voter"].partition(":")[0].replace("-", "")
 
 
 def test_a_thawed_environment_goes_on(short_leases, tmp_path):
@@ -146,21 +143,38 @@ def test_an_environment_that_is_told_to_end_ends(site):
     assert Visitor().vote(site.environment(), QUESTION).status == 302
 
 
-def test_four_environments_vote_at_once(site, tmp_path):
+def test_eight_environments_vote_at_once(site, tmp_path):
     before = ballots(site, tmp_path)
-    places = [site.environment() for _ in range(4)]
-    begin = threading.Barrier(len(places))
+    voting = Voting(site, QUESTION, votes=48, every=NEVER, stopped_s=0)
+    voting.by(environments=8)
+    assert len(voting.acknowledged) == 48, "nobody is refused"
+    assert ballots(site, tmp_path) - before == set(voting.acknowledged)
+    assert site.holders() == []
 
-    def votes(place):
-        voters = [Visitor() for _ in range(6)]
-        begin.wait()
-        for voter in voters:
-            assert voter.vote(place, QUESTION).status == 302
-        return voters
 
-    with ThreadPoolExecutor(len(places)) as pool:
-        voters = [voter for those in pool.map(votes, places) for voter in those]
-    assert ballots(site, tmp_path) - before == {name_of(voter) for voter in voters}
+def test_votes_of_eight_environments_that_are_killed_time_out_and_freeze(short_leases, tmp_path, measured):
+    troubled_votes(short_leases, tmp_path, measured, votes=300, every=25)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_ten_thousand_votes_of_eight_environments_that_are_killed_time_out_and_freeze(short_leases, tmp_path, measured):
+    troubled_votes(short_leases, tmp_path, measured, votes=10_000, every=50)
+
+
+def troubled_votes(site, tmp_path, measured, votes, every):
+    """Each that was acknowledged counts, none that was refused, and of those whose answer was lost it is told."""
+    before = ballots(site, tmp_path)
+    voting = Voting(site, QUESTION, votes, every, stopped_s=1.5 * SHORT_S)
+    voting.by(environments=8)
+    witness = Visitor()  # what the last killed one held is free
+    assert witness.vote(site.environment(), QUESTION).status == 302
+    found = ballots(site, tmp_path) - before - {name_of(witness)}
+    for line in voting.report(found):
+        measured(line)
+    assert voting.complaints(found) == []
+    assert len(voting.acknowledged) + len(voting.refused) + len(voting.lost) == votes
+    assert sum(voting.befell.values()) > 0 and voting.lost, "nothing befell anybody"
     assert site.holders() == []
 
 
