@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import threading
 import time
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 # Killed at once; stopped, and killed when its time is over; stopped, and let go on after as long.
 KINDS = ("killed", "timed out", "frozen")
+# No turn in time; or, in one that stood still in its transaction, the lease has gone to another.
+REFUSALS = (503, 500)
+TAKEN_OVER = "was taken over by another writer before this transaction was committed; nothing of it was saved"
 
 
 def name_of(visitor: Visitor) -> str:
@@ -82,7 +86,7 @@ class Voting:
         address = f"/polls/{self._question}/vote/"
         try:
             page = visitor.post(place, address, form, kill_after_s=at_s if what == KINDS[0] else None)
-            assert page.status in (302, 503), page.text
+            assert page.status in (302, *REFUSALS), page.text
             (self.acknowledged if page.status == 302 else self.refused).append(name_of(visitor))
         except CutOff:
             self.lost.append((name_of(visitor), what))
@@ -102,11 +106,16 @@ class Voting:
             place.kill()
 
     def complaints(self, found: set[str]) -> list[str]:
-        """Where what is in the database contradicts what was told. `found`: the voters with a ballot in it."""
+        """Where the database contradicts what was told, and errors that a standstill does not explain.
+
+        found: the voters with a ballot.
+        """
         lost = {voter for voter, _ in self.lost}
         told = [f"{voter} was acknowledged and is not there" for voter in self.acknowledged if voter not in found]
         told += [f"{voter} was refused and is there" for voter in self.refused if voter in found]
-        return told + [f"{voter} is there and nobody's" for voter in found - lost - set(self.acknowledged)]
+        told += [f"{voter} is there and nobody's" for voter in found - lost - set(self.acknowledged)]
+        errors = re.findall(r"^django\.db\.utils\..*", self._site.log.read_text(), re.MULTILINE)
+        return told + [error for error in errors if TAKEN_OVER not in error]
 
     def report(self, found: set[str]) -> list[str]:
         counted = [voter for voter, _ in self.lost if voter in found]
