@@ -50,12 +50,12 @@ fuzz: build ## the fuzzers, each for FUZZ_SECONDS=60
 	@FUZZ_SEED=0 $(VENV)/python scripts/run-tests fuzz
 
 .PHONY: bench
-bench: build ## the benchmarks in bench/, each with its table
+bench: https ## the benchmarks in bench/, each with its table
 	@scripts/setup test bench
 	@for name in bench/*/; do scripts/bench "$$(basename "$$name")"; done
 
 .PHONY: load
-load: build ## the demo in Lambda environments on real NFS, with readers and voters, beside 0.1.0 (root; ARGS=--help)
+load: https ## the demo in Lambda environments on real NFS, with readers and voters, beside 0.1.0 (root; ARGS=--help)
 	@scripts/setup test
 	@scripts/bench load $(ARGS)
 

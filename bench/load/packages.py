@@ -10,6 +10,7 @@ from pathlib import Path
 from support import ROOT
 
 FORMER = ROOT / ".venv" / "former"  # django-sqlite-efs 0.1.0 from PyPI, with the Django and the boto3 that it asks for
+HTTPS = ROOT / "build" / "sqlite_efs_https.so"  # what the wheel calls AWS with
 PYTHON = "{}.{}".format(*sys.version_info)
 NOT_FOR_LAMBDA = ("pip*", "setuptools*", "pkg_resources", "_distutils_hack", "*.pth", "__pycache__")
 ENGINES = ("former", "ours", "local")
@@ -23,10 +24,13 @@ def build(folder: Path, wheel: Path | None = None) -> dict[str, Path]:
     found = {name: folder / name for name in ENGINES}
     if all(path.is_dir() for path in found.values()):
         return found
-    if not FORMER.is_dir():
-        sys.exit(f"load: {FORMER.relative_to(ROOT)} is missing; run scripts/setup test")
+    for path, made_by in ((FORMER, "scripts/setup test"), (HTTPS, "make https")):
+        if not path.exists():
+            sys.exit(f"load: {path.relative_to(ROOT)} is missing; run {made_by}")
     command = [sys.executable, ROOT / "scripts" / "build-lambda", "--python", PYTHON, "--output", found["ours"]]
     _run(*command, *(["--wheel", wheel] if wheel else []))
+    if not wheel:
+        _run("strip", "--strip-debug", "-o", found["ours"] / "sqlite_efs" / HTTPS.name, HTTPS)
     for name in ("former", "local"):
         _without_engine(found["ours"], found[name])
     _local(found["local"])
