@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 import time
 from collections import Counter, defaultdict
@@ -168,6 +169,8 @@ def _turn(
 
 def _figures(told: Told, took: float, lease_calls: int, calls: Counter[str]) -> dict[str, Any]:
     requests = told.requests()
+    if not requests:
+        sys.exit("load: not one request was answered in that time; give it more --seconds")
     each = {name: count / requests for name, count in calls.items()}
     why: dict[str, Counter[str]] = defaultdict(Counter)
     for kind, failures in told.failures.items():

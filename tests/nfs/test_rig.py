@@ -1,5 +1,6 @@
 """The rig does what its tests rest on: its clients are real, and can be frozen, killed and cut off."""
 
+import socket
 import time
 
 import pytest
@@ -56,4 +57,15 @@ def test_a_cut_client_reaches_the_server_again(rig):
     time.sleep(1)
     assert process.exit_code is None
     client.heal()
+    assert process.wait() == 0
+
+
+def test_what_is_served_for_guests_is_reached_whatever_befalls_their_way_to_the_server(rig):
+    client = rig.clients[1]
+    with rig.serve(lambda host: socket.create_server((host, 0))) as server:
+        client.cut()
+        process = client.python(f"import socket; socket.create_connection({server.getsockname()!r}).sendall(b'hello')")
+        connection, _ = server.accept()
+        with connection:
+            assert connection.recv(100) == b"hello"
     assert process.wait() == 0
