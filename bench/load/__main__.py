@@ -42,6 +42,8 @@ def arguments() -> argparse.Namespace:
         parser.error(f"no part {' '.join(unknown)}; the parts are: {', '.join(PARTS)}")
     if not 1 <= options.environments <= 32 or not 0 < options.seconds <= 600:
         parser.error("1 to 32 environments, at most 600 seconds")
+    if not 1 <= options.rounds <= 100 or not 0 <= options.delay <= 1000:
+        parser.error("1 to 100 rounds, at most 1000 ms")
     if min(options.readers, options.voters) < 0 or not 1 <= options.readers + options.voters <= 256:
         parser.error("1 to 256 readers and voters")
     return options
