@@ -73,7 +73,7 @@ def site(tmp_path_factory) -> Iterator[Site]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # a session's would be in the way of others: a thread can have one Playwright at a time
 def browser():
     with launched() as browser:
         yield browser
