@@ -24,7 +24,7 @@ from .fleet import Environment, Fleet, TimedOut
 from .single import PAGES, VOTE
 
 TOLD_EVERY_S = 5
-SIDES = ("former", "ours")
+SIDES = {"former": "0.1.0", "ours": "ours"}  # engines, and their names in tables
 KINDS = ("list", "form", "results", "vote")
 
 
@@ -202,7 +202,7 @@ def _tell(report: Report) -> None:
         title = f"{report.figures['environments']} environments, {turn} without a pause; calls and costs of a request"
         report.table(title, *columns)
         for engine, found in sides.items():
-            name = "0.1.0" if engine == "former" else engine
+            name = SIDES[engine]
             rates = (f"{found['requests'] - found['failed']}", f"{found['failed']}", f"{found['per_s']:.1f}", "", "")
             each = (f"{sum(found['calls'].values()):.1f}", f"{found['lease_calls']:.2f}", f"{found['dollars']:.2f}")
             report.row(f"{name}: all", *rates, *each)
@@ -216,4 +216,4 @@ def _tell(report: Report) -> None:
         report.goal(f"{turn}: ours, failed requests", sides["ours"]["failed"], 0)
     for engine, found in report.figures["votes"].items():
         votes = f"{found['acknowledged']} votes acknowledged, {found['in_the_database']} in the database"
-        print(f"\n  {'0.1.0' if engine == 'former' else engine}: {votes}", flush=True)
+        print(f"\n  {SIDES[engine]}: {votes}", flush=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import charts
-from nfs.report import PICTURES, figures_of
+from nfs.report import PICTURES, bar_ms, figures_of, note
 
 from .single import COLD, WARM
 
@@ -24,7 +24,7 @@ def _single(figures: dict[str, Any]) -> str:
     series = [charts.Series(name, [one[engine] * 1e3 for one in kinds]) for engine, name in NAMES.items()]
     delay = figures["about"]["delay_ms"]
     title = f"A request of the demo in a Lambda environment on NFS, {delay:g} ms added to a round trip"
-    return charts.bars(title, chosen, series, "ms, median", note=_note(figures))
+    return charts.bars(title, chosen, series, "ms, median", note=note(figures))
 
 
 def _crowd(figures: dict[str, Any]) -> str:
@@ -32,22 +32,12 @@ def _crowd(figures: dict[str, Any]) -> str:
     kinds = [kind for kind, one in sides["ours"]["kinds"].items() if one["answered"]]
     rows = [(kind, key) for kind in kinds for key in ("p50_s", "p99_s")]
     series = [
-        charts.Series(NAMES[engine], [_ms(found["kinds"][kind][key]) for kind, key in rows])
+        charts.Series(NAMES[engine], [bar_ms(found["kinds"][kind][key]) for kind, key in rows])
         for engine, found in sides.items()
     ]
     rates = " : ".join(f"{sides[engine]['per_s']:.1f}" for engine in sides)
     title = f"{figures['environments']} environments, {name} without a pause: {rates} answers a second"
-    return charts.bars(title, [f"{kind}, {key[:3]}" for kind, key in rows], series, "ms", note=_note(figures))
-
-
-def _ms(seconds: float | None) -> float | None:
-    return None if seconds is None else seconds * 1e3
-
-
-def _note(figures: dict[str, Any]) -> str:
-    about = figures["about"]
-    client = about["client"].partition(",")[0]
-    return f"{client}, NFSv4.1, {about['server']}; on {about['processor']}; {about['date']}"
+    return charts.bars(title, [f"{kind}, {key[:3]}" for kind, key in rows], series, "ms", note=note(figures))
 
 
 DRAWN = {"single": _single, "crowd": _crowd}

@@ -6,7 +6,7 @@ from typing import Any
 
 import charts
 
-from .report import PICTURES, figures_of
+from .report import PICTURES, bar_ms, figures_of, note
 
 JUDGED_ms = "2"
 
@@ -20,11 +20,11 @@ def draw(parts: list[str]) -> None:
 def _latency(figures: dict[str, Any]) -> str:
     operations = figures["delays"][JUDGED_ms]["operations"]
     series = [
-        charts.Series(name, [_ms(one["p50_s"].get(engine)) for one in operations.values()])
+        charts.Series(name, [bar_ms(one["p50_s"].get(engine)) for one in operations.values()])
         for engine, name in (("stock", "stock SQLite"), ("ours", "ours"), ("request", "ours, freshness per request"))
     ]
     title = f"Time of an operation on NFS, {JUDGED_ms} ms added to a round trip"
-    return charts.bars(title, list(operations), series, "ms, median", note=_note(figures))
+    return charts.bars(title, list(operations), series, "ms, median", note=note(figures))
 
 
 def _growth(figures: dict[str, Any]) -> str:
@@ -36,17 +36,7 @@ def _growth(figures: dict[str, Any]) -> str:
         for key, name in names.items()
     ]
     title = "Calls to the file server by the size of the database; fresh: a new process's first SELECT"
-    return charts.lines(title, list(sizes), series, "size of the database", "calls", note=_note(figures))
-
-
-def _ms(seconds: float | None) -> float | None:
-    return None if seconds is None else seconds * 1e3
-
-
-def _note(figures: dict[str, Any]) -> str:
-    about = figures["about"]
-    client = about["client"].partition(",")[0]
-    return f"{client}, NFSv4.1, {about['server']}; on {about['processor']}; {about['date']}"
+    return charts.lines(title, list(sizes), series, "size of the database", "calls", note=note(figures))
 
 
 DRAWN = {"latency": _latency, "growth": _growth}

@@ -26,6 +26,13 @@ def describe(guest: Guest, server: str) -> dict[str, Any]:
     }
 
 
+def note(figures: dict[str, Any]) -> str:
+    """The same, under a picture of a part's figures."""
+    about = figures["about"]
+    client = about["client"].partition(",")[0]
+    return f"{client}, NFSv4.1, {about['server']}; on {about['processor']}; {about['date']}"
+
+
 class Report:
     def __init__(self, part: str, about: dict[str, Any], bench: str = "nfs") -> None:
         self.part, self._path = part, _figures_path(bench, part)
@@ -73,3 +80,8 @@ def figures_of(part: str, bench: str = "nfs") -> dict[str, Any]:
 
 def milliseconds(seconds: float) -> str:
     return f"{seconds * 1e3:.2f}" if seconds < 0.01 else f"{seconds * 1e3:.1f}"
+
+
+def bar_ms(seconds: float | None) -> float | None:
+    """Of a bar in a picture, in ms; None: there is none."""
+    return None if seconds is None else seconds * 1e3

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
-from support import HANG_S
-from support.browser import keep, launch
+from playwright.sync_api import expect
+from support.browser import keep
 from support.demo import (
     DESK,
     PHONE,
@@ -19,6 +16,8 @@ from support.demo import (
     post_by_hand,
     total,
     vote_by_keyboard,
+    vote_by_mouse,
+    vote_in_two_browsers_at_once,
     votes,
 )
 
@@ -30,29 +29,10 @@ PUBLIC_PAGES = {
     "closed": "/polls/9/",
     "not-found": "/polls/999/",
 }
-PARALLEL_VOTES_EACH = 6
 
 
 def test_vote_by_mouse(visit):
-    page = visit(viewport=DESK)
-    page.goto("/polls/1/results/")
-    before = votes(page, "Flip a coin")
-    page.goto("/")
-    page.get_by_role("link", name="Two people press Save").click()
-    page.get_by_text("Flip a coin").click()
-    expect(page.get_by_label("Flip a coin")).to_be_checked()
-    keep(page, "ballot")
-    page.get_by_role("button", name="Vote").click()
-    expect(page).to_have_url(re.compile("/polls/1/results/$"))
-    expect(page.get_by_role("status")).to_have_text("Thank you, your vote is counted.")
-    expect(page.locator(".line").filter(has_text="Flip a coin")).to_contain_text("Your vote")
-    assert votes(page, "Flip a coin") == before + 1
-    keep(page, "results-after-vote")
-    page.reload()
-    expect(page.get_by_role("status")).to_have_count(0)
-    assert votes(page, "Flip a coin") == before + 1
-    page.goto("/")
-    expect(page.get_by_role("link", name="Two people press Save")).to_contain_text("You voted")
+    vote_by_mouse(visit(viewport=DESK))
 
 
 def test_going_back_and_voting_again_moves_the_vote(visit):
@@ -194,30 +174,4 @@ def test_logging_out_ends_it(visit):
 
 
 def test_two_browsers_voting_at_the_same_time_count_exactly(visit, site):
-    page = visit()
-    page.goto("/polls/4/results/")
-    before = {choice: votes(page, choice) for choice in ("Half a second", "Two seconds")}
-    start = threading.Barrier(2)
-
-    def vote_many(choice: str) -> int:
-        counted = 0
-        with sync_playwright() as playwright:
-            browser = launch(playwright)
-            for _ in range(PARALLEL_VOTES_EACH):
-                context = browser.new_context(base_url=site.address, reduced_motion="reduce")
-                voter = context.new_page()
-                voter.goto("/polls/4/")
-                voter.get_by_label(choice).check()
-                start.wait(HANG_S)
-                voter.get_by_role("button", name="Vote").click()
-                counted += voter.get_by_role("status").inner_text() == "Thank you, your vote is counted."
-                context.close()
-            browser.close()
-        return counted
-
-    with ThreadPoolExecutor(2) as pool:
-        assert list(pool.map(vote_many, before)) == [PARALLEL_VOTES_EACH] * 2
-    page.reload()
-    assert {choice: votes(page, choice) for choice in before} == {
-        choice: number + PARALLEL_VOTES_EACH for choice, number in before.items()
-    }
+    vote_in_two_browsers_at_once(visit(), site.address)

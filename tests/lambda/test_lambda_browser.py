@@ -1,13 +1,10 @@
 """The site in a real browser, by a function's URL and two execution environments that take turns."""
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 from function_url import FunctionUrl
-from playwright.sync_api import expect, sync_playwright
-from support import HANG_S, dynamodb
-from support.browser import Visitors, keep, launch, launched, visitors
+from playwright.sync_api import expect
+from support import dynamodb
+from support.browser import keep, launched, visitors
 from support.certificates import make_certificate
 from support.demo import (
     DESK,
@@ -16,14 +13,14 @@ from support.demo import (
     log_in,
     look_around_in_the_portal,
     post_by_hand,
-    total,
     vote,
     vote_by_keyboard,
+    vote_by_mouse,
+    vote_in_two_browsers_at_once,
     votes,
 )
 
 ENVIRONMENTS = 2
-PARALLEL_VOTES_EACH = 6
 SECURE = {"ignore_https_errors": True}  # the certificate is of nobody's authority
 PAGES = {"home": "/", "question": "/polls/4/", "results": "/polls/4/results/", "engine": "/engine/"}
 
@@ -57,17 +54,7 @@ def visit(browser, url):
 
 def test_a_vote_and_its_result(visit, site):
     page = visit(viewport=DESK)
-    page.goto("/polls/1/results/")
-    before = votes(page, "Flip a coin")
-    page.goto("/")
-    page.get_by_role("link", name="Two people press Save").click()
-    page.get_by_text("Flip a coin").click()
-    page.get_by_role("button", name="Vote").click()
-    expect(page.get_by_role("status")).to_have_text("Thank you, your vote is counted.")
-    assert votes(page, "Flip a coin") == before + 1
-    keep(page, "lambda-results")
-    page.reload()
-    assert votes(page, "Flip a coin") == before + 1
+    vote_by_mouse(page, "lambda-")
     cookies = page.context.cookies()
     assert cookies and all(cookie["secure"] for cookie in cookies)
     assert site.holders() == []
@@ -105,35 +92,8 @@ def test_posts_made_by_hand_are_refused(visit):
 
 
 def test_two_browsers_that_vote_at_the_same_time_count_exactly(visit, url, site):
-    page = visit()
-    page.goto("/polls/4/results/")
-    everyone = total(page)
-    before = {choice: votes(page, choice) for choice in ("Half a second", "Two seconds")}
     sent = {place: url.answers[place, "POST"] for place in url.places}
-    start = threading.Barrier(len(before))
-
-    def vote_many(choice):
-        with sync_playwright() as playwright:
-            browser = launch(playwright, url.for_chromium)
-            visit = Visitors(browser, url.address, **SECURE)
-            for _ in range(PARALLEL_VOTES_EACH):
-                voter = visit()
-                voter.goto("/polls/4/")
-                voter.get_by_label(choice).check()
-                start.wait(HANG_S)
-                voter.get_by_role("button", name="Vote").click()
-                expect(voter.get_by_role("status")).to_have_text("Thank you, your vote is counted.")
-                voter.context.close()
-            browser.close()
-        return visit.troubles
-
-    with ThreadPoolExecutor(len(before)) as pool:
-        assert list(pool.map(vote_many, before)) == [[], []]
-    page.reload()
-    assert {choice: votes(page, choice) for choice in before} == {
-        choice: number + PARALLEL_VOTES_EACH for choice, number in before.items()
-    }
-    assert total(page) == everyone + 2 * PARALLEL_VOTES_EACH
+    vote_in_two_browsers_at_once(visit(), url.address, url.for_chromium, **SECURE)
     assert all(url.answers[place, "POST"] > number for place, number in sent.items()), "both have counted votes"
     assert url.most_at_work == ENVIRONMENTS
     assert site.holders() == []

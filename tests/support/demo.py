@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, expect, sync_playwright
 
-from .browser import keep
+from . import HANG_S
+from .browser import Visitors, keep, launch
 
 DESK = {"width": 1100, "height": 850}
 PHONE = {"width": 360, "height": 740}
+PARALLEL_VOTES_EACH = 6
 ADMIN_PAGES = {
     "admin": "/admin/",
     "admin-polls": "/admin/polls/",
@@ -77,6 +81,62 @@ def vote(page: Page, question: int, choice: str) -> None:
     page.get_by_label(choice).check()
     page.get_by_role("button", name="Vote").click()
     expect(page.get_by_role("status")).to_have_text("Thank you, your vote is counted.")
+
+
+def vote_by_mouse(page: Page, prefix: str = "") -> None:
+    """From the first page to a vote of question 1, and back."""
+    page.goto("/polls/1/results/")
+    before = votes(page, "Flip a coin")
+    page.goto("/")
+    page.get_by_role("link", name="Two people press Save").click()
+    page.get_by_text("Flip a coin").click()
+    expect(page.get_by_label("Flip a coin")).to_be_checked()
+    keep(page, f"{prefix}ballot")
+    page.get_by_role("button", name="Vote").click()
+    expect(page).to_have_url(re.compile("/polls/1/results/$"))
+    expect(page.get_by_role("status")).to_have_text("Thank you, your vote is counted.")
+    expect(page.locator(".line").filter(has_text="Flip a coin")).to_contain_text("Your vote")
+    assert votes(page, "Flip a coin") == before + 1
+    keep(page, f"{prefix}results-after-vote")
+    page.reload()
+    expect(page.get_by_role("status")).to_have_count(0)
+    assert votes(page, "Flip a coin") == before + 1
+    page.goto("/")
+    expect(page.get_by_role("link", name="Two people press Save")).to_contain_text("You voted")
+
+
+def vote_in_two_browsers_at_once(page: Page, address: str, *arguments: str, **options: object) -> None:
+    """Each votes many times for its answer of question 4, at the same moment as the other, and each vote counts.
+
+    arguments, options: of the browsers, and of their visitors.
+    """
+    page.goto("/polls/4/results/")
+    everyone = total(page)
+    before = {choice: votes(page, choice) for choice in ("Half a second", "Two seconds")}
+    start = threading.Barrier(len(before))
+
+    def vote_many(choice: str) -> list[str]:
+        with sync_playwright() as playwright:
+            browser = launch(playwright, *arguments)
+            visit = Visitors(browser, address, **options)
+            for _ in range(PARALLEL_VOTES_EACH):
+                voter = visit()
+                voter.goto("/polls/4/")
+                voter.get_by_label(choice).check()
+                start.wait(HANG_S)
+                voter.get_by_role("button", name="Vote").click()
+                expect(voter.get_by_role("status")).to_have_text("Thank you, your vote is counted.")
+                voter.context.close()
+            browser.close()
+        return visit.troubles
+
+    with ThreadPoolExecutor(len(before)) as pool:
+        assert list(pool.map(vote_many, before)) == [[], []]
+    page.reload()
+    assert {choice: votes(page, choice) for choice in before} == {
+        choice: number + PARALLEL_VOTES_EACH for choice, number in before.items()
+    }
+    assert total(page) == everyone + 2 * PARALLEL_VOTES_EACH
 
 
 def tab_to(page: Page, name: str, limit: int = 20) -> None:
