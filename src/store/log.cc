@@ -131,7 +131,7 @@ Result<bool> Log::PickUpLocked(Segment& live, const Looked& looked, Bytes read) 
   if (look.attributes != looked.attributes) look = {looked.attributes, clock_.Now(), false};
   const SegmentEnd end = EndOf(live);
   watch_.metrics.Add(Count::kScans);
-  EFS_ASSIGN_OR_RETURN(const NewFrames found, live.Scan(end, looked.attributes.size, {UINT32_MAX}, read));
+  EFS_ASSIGN_OR_RETURN(const NewFrames found, live.Scan(end, looked.attributes.size, kNoLimit, read));
   if (!found.pages.empty()) {
     // They may be in this host's cache only, and never get to the server: nobody must have seen them then. Costs no
     // round trip where nothing is on its way.
@@ -259,10 +259,8 @@ void Log::NoteSeal(const Segment& sealed) {
 
 void Log::Believe(Segment& segment, const NewFrames& frames) {
   watch_.metrics.Add(Count::kFramesRead, frames.pages.size());
-  FrameNumber frame = {frames.end.frames.value - static_cast<uint32_t>(frames.pages.size())};
-  for (size_t at = 0; at < frames.contents.size(); at += page_size_) {
-    frame.value++;
-    cache_.PutFrame(segment.number(), frame, Bytes(frames.contents).subspan(at, page_size_));
+  for (size_t i = 0; i < frames.kept.size(); i++) {
+    cache_.PutFrame(segment.number(), frames.kept[i], Bytes(frames.contents).subspan(i * page_size_, page_size_));
   }
   const std::unique_lock lock(mutex_);
   AppendLocked(segment, frames);

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
+#include <unordered_map>
+#include <utility>
 
 namespace sqlite_efs {
 namespace {
@@ -26,13 +29,15 @@ constexpr size_t kLargestRead_bytes = size_t{1} << 20;
 // Reads a run of frames in growing pieces: most looks find one short commit, a fresh process reads a whole log.
 class FrameReader {
  public:
-  // `read`: the beginning, if it was read already.
-  FrameReader(File& file, uint32_t page_size, FrameNumber next, uint64_t file_size, Bytes read)
+  // The frames after `from` that a file of `file_size` bytes has, or those up to `limit`, where it is known how many
+  // there are. `read`: the beginning, if it was read already.
+  FrameReader(File& file, uint32_t page_size, FrameNumber from, uint64_t file_size, FrameNumber limit, Bytes read)
       : file_(file),
         frame_size_(kFrameHeaderSize + page_size),
-        offset_(FrameOffset(next, page_size)),
-        file_size_(file_size),
-        buffer_(read.begin(), read.end()) {
+        offset_(FrameOffset({from.value + 1}, page_size)),
+        end_(limit == kNoLimit ? file_size : std::min(file_size, FrameOffset({limit.value + 1}, page_size))),
+        buffer_(read.begin(), read.end()),
+        next_read_bytes_(limit == kNoLimit ? kFirstRead_bytes : kLargestRead_bytes) {
     if (!read.empty()) Filled(read.size());
   }
 
@@ -47,8 +52,8 @@ class FrameReader {
 
  private:
   Status Fill() {
-    const uint64_t left_frames = file_size_ > offset_ ? (file_size_ - offset_) / frame_size_ : 0;
-    const size_t frames = std::min<uint64_t>(batch_frames_, left_frames);
+    const uint64_t left_frames = end_ > offset_ ? (end_ - offset_) / frame_size_ : 0;
+    const size_t frames = std::min<uint64_t>(std::max<size_t>(1, next_read_bytes_ / frame_size_), left_frames);
     buffer_.resize(frames * frame_size_);
     EFS_ASSIGN_OR_RETURN(const size_t size, file_.ReadAt(offset_, buffer_));
     Filled(size);
@@ -59,17 +64,53 @@ class FrameReader {
     position_ = 0;
     filled_ = size / frame_size_ * frame_size_;
     offset_ += filled_;
-    batch_frames_ = std::clamp<size_t>(kLargestRead_bytes / frame_size_, 1, batch_frames_ * 4);
+    next_read_bytes_ = std::min(std::max(next_read_bytes_, filled_) * 4, kLargestRead_bytes);
   }
 
   File& file_;
   const size_t frame_size_;
   uint64_t offset_;
-  const uint64_t file_size_;
+  const uint64_t end_;
   std::vector<std::byte> buffer_;
   size_t position_ = 0;
   size_t filled_ = 0;
-  size_t batch_frames_ = std::max<size_t>(1, kFirstRead_bytes / frame_size_);
+  size_t next_read_bytes_;
+};
+
+// Collects what a scan keeps of page contents. Of a log that has the same pages again and again that is little, so a
+// fresh process need not find memory for all of it.
+class NewestPages {
+ public:
+  void Keep(PageNumber page, FrameNumber frame, Bytes content) {
+    const auto known = places_.find(page.value);
+    if (known != places_.end()) {
+      frames_[known->second] = frame;
+      std::ranges::copy(content, contents_.begin() + static_cast<ptrdiff_t>(known->second * content.size()));
+    } else if (contents_.size() < kKeptContents_bytes) {
+      places_.emplace(page.value, frames_.size());
+      frames_.push_back(frame);
+      contents_.insert(contents_.end(), content.begin(), content.end());
+    }
+  }
+
+  // Moves to `found` what belongs to its commits: those that are whole.
+  void MoveTo(NewFrames* found, size_t page_size) {
+    size_t whole = 0;
+    for (size_t i = 0; i < frames_.size(); i++) {
+      if (frames_[i] > found->end.frames) continue;
+      if (i != whole) std::memcpy(&contents_[whole * page_size], &contents_[i * page_size], page_size);
+      frames_[whole++] = frames_[i];
+    }
+    frames_.resize(whole);
+    contents_.resize(whole * page_size);
+    found->kept = std::move(frames_);
+    found->contents = std::move(contents_);
+  }
+
+ private:
+  std::unordered_map<uint32_t, size_t> places_;  // by page
+  std::vector<FrameNumber> frames_;
+  std::vector<std::byte> contents_;
 };
 
 SegmentState StateOf(const FileAttributes& attributes) {
@@ -136,8 +177,9 @@ Result<FileAttributes> Segment::Unremoved(Result<FileAttributes> looked) const {
 
 Result<NewFrames> Segment::Scan(const SegmentEnd& from, uint64_t file_size, FrameNumber limit, Bytes read) const {
   assert(read.empty() || from.frames.value == 0);
-  FrameReader reader(*reader_, header_.page_size, {from.frames.value + 1}, file_size, read);
+  FrameReader reader(*reader_, header_.page_size, from.frames, file_size, limit, read);
   NewFrames found;
+  NewestPages newest;
   found.end = from;
   SegmentEnd at = from;
   while (at.frames < limit) {
@@ -150,15 +192,13 @@ Result<NewFrames> Segment::Scan(const SegmentEnd& from, uint64_t file_size, Fram
       break;
     }
     found.pages.push_back(header->page);
-    if (found.contents.size() < kKeptContents_bytes) {
-      found.contents.insert(found.contents.end(), frame.begin() + kFrameHeaderSize, frame.end());
-    }
     at.frames.value++;
+    newest.Keep(header->page, at.frames, frame.subspan(kFrameHeaderSize));
     at.page_count = header->page_count;
     if (header->page_count != 0) found.end = at;
   }
   found.pages.resize(found.end.frames.value - from.frames.value);
-  found.contents.resize(std::min(found.contents.size(), found.pages.size() * header_.page_size));
+  newest.MoveTo(&found, header_.page_size);
   return found;
 }
 

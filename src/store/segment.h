@@ -38,12 +38,14 @@ struct SegmentEnd {
 // Frames found beyond a SegmentEnd: those of whole commits.
 struct NewFrames {
   std::vector<PageNumber> pages;    // in order
-  std::vector<std::byte> contents;  // of the first of these pages, as many as were kept
+  std::vector<FrameNumber> kept;    // of most pages the last frame: snapshots from here on need no other
+  std::vector<std::byte> contents;  // the pages of these
   SegmentEnd end;
 };
 
 class FrameReader;
 struct OpenedSegment;
+inline constexpr FrameNumber kNoLimit = {UINT32_MAX};
 
 // One open log segment: its file, its header, and what this process has verified of its frames.
 // The reading functions are thread-safe; index and end are guarded by the Log that owns the segment.
@@ -70,11 +72,12 @@ class Segment {
   // Makes durable what any process of this host has written to the segment.
   Status Sync() { return reader_->Sync(); }
 
-  // Reads and verifies what whole commits follow `from`, in a file of `file_size` bytes; at most up to frame `limit`.
+  // Reads and verifies what whole commits follow `from`, in a file of `file_size` bytes; up to frame `limit`, which, if
+  // it is given, is there.
   // Frames of an unfinished commit are not an error, nor are those that a writer adds meanwhile; damage that a later
   // commit proves is kCorrupt.
   // `read`: bytes of the file from the first frame on that were read already.
-  Result<NewFrames> Scan(const SegmentEnd& from, uint64_t file_size, FrameNumber limit = {UINT32_MAX},
+  Result<NewFrames> Scan(const SegmentEnd& from, uint64_t file_size, FrameNumber limit = kNoLimit,
                          Bytes read = {}) const;
 
   // Reads whole frames, which must be there, from `first` on.

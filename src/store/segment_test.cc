@@ -53,14 +53,26 @@ TEST_F(SegmentTest, Scan_finds_whole_commits_in_order) {
   const Result<NewFrames> found = Scan();
   ASSERT_TRUE(found.ok());
   EXPECT_EQ(found->pages, (std::vector<PageNumber>{{1}, {2}, {3}, {9}, {2}}));
-  ASSERT_EQ(found->contents.size(), 5 * kPageSize);
-  EXPECT_EQ(found->contents[3 * kPageSize - 1], std::byte('a'));
-  EXPECT_EQ(found->contents[3 * kPageSize], std::byte('b'));
   EXPECT_EQ(found->end.frames.value, 5U);
   EXPECT_EQ(found->end.page_count, 9U);
   std::vector<std::byte> page(kPageSize);
   ASSERT_TRUE(Open(1)->ReadPage({4}, page).ok());
   EXPECT_EQ(page[kPageSize - 1], std::byte('b'));
+}
+
+TEST_F(SegmentTest, Scan_keeps_the_last_content_of_each_page) {
+  SegmentWriter writer = Write(1);
+  writer.Commit(3, 'a', 3);
+  writer.Add(9, 'b');
+  writer.Add(2, 'b', 9);
+  writer.Add(1, 'c');  // of a commit that is not whole
+  const Result<NewFrames> found = Scan();
+  ASSERT_TRUE(found.ok());
+  EXPECT_EQ(found->kept, (std::vector<FrameNumber>{{5}, {3}, {4}}));
+  ASSERT_EQ(found->contents.size(), 3 * kPageSize);
+  EXPECT_EQ(found->contents[0], std::byte('b'));
+  EXPECT_EQ(found->contents[kPageSize], std::byte('a'));
+  EXPECT_EQ(found->contents[3 * kPageSize - 1], std::byte('b'));
 }
 
 TEST_F(SegmentTest, Scan_goes_on_where_another_ended) {
