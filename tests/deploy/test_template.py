@@ -98,7 +98,8 @@ def test_the_table_is_the_one_that_the_documentation_describes():
 
 
 def test_data_outlives_the_stack_and_everything_is_one_user_s():
-    assert RESOURCES["FileSystem"]["DeletionPolicy"] == RESOURCES["FileSystem"]["UpdateReplacePolicy"] == "Retain"
+    assert RESOURCES["FileSystem"]["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert RESOURCES["FileSystem"]["UpdateReplacePolicy"] == "Retain"
     assert RESOURCES["FileSystem"]["Properties"]["Encrypted"] is True
     point = RESOURCES["AccessPoint"]["Properties"]
     made = point["RootDirectory"]["CreationInfo"]
