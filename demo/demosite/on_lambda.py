@@ -2,13 +2,15 @@
 
 import contextlib
 import io
+import logging
 import os
 import traceback
 
 import sqlite_efs
 from apig_wsgi import make_lambda_handler
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
-from django.db import connection, transaction
+from django.db import Error, connection, transaction
 from django.urls import get_resolver
 
 from .wsgi import application
@@ -29,8 +31,22 @@ COMMANDS = frozenset(
 PASSWORD_VARIABLE = "DJANGO_SUPERUSER_PASSWORD"
 
 serve = make_lambda_handler(application)
+logger = logging.getLogger(__name__)
+
+
+def _prepare():
+    """What the first visitor would wait for. What fails here is told again by the request that needs it."""
+    get_resolver().url_patterns  # noqa: B018
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM sqlite_master")
+            cursor.execute("PRAGMA efs_prepare")  # the way to the lease; nothing with another engine
+    except (Error, ImproperlyConfigured) as error:
+        logger.warning("The database could not be prepared: %s", error)
+
+
 # While a new environment has the processor's whole power, and no visitor waits yet.
-get_resolver().url_patterns  # noqa: B018
+_prepare()
 
 
 def handler(event, context):

@@ -72,6 +72,7 @@ class Connection {
   std::string StatusJson();
   int Autocheckpoint(char** arguments);
   int Checkpoint();
+  int Prepare(char** arguments);
 
   std::shared_ptr<Database> database_;
   const Settings settings_;

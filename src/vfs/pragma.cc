@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "lease/dynamodb_process.h"
 #include "lease/embedded_lease_store.h"
 #include "vfs/connection.h"
 #include "vfs/errors.h"
@@ -12,6 +13,9 @@ namespace sqlite_efs {
 namespace {
 
 using nlohmann::json;
+
+// A program that begins waits no longer for a service that its reads do not need.
+constexpr Duration kLongestPreparation = std::chrono::seconds(2);
 
 int Answer(char** arguments, const std::string& text) {
   arguments[0] = sqlite3_mprintf("%s", text.c_str());
@@ -34,6 +38,7 @@ int Connection::Pragma(char** arguments) {
   if (sqlite3_stricmp(name, "locking_mode") == 0) return Answer(arguments, "normal");
   if (sqlite3_stricmp(name, "mmap_size") == 0) return Answer(arguments, "0");
   if (sqlite3_stricmp(name, "efs_status") == 0) return Answer(arguments, StatusJson());
+  if (sqlite3_stricmp(name, "efs_prepare") == 0) return Prepare(arguments);
   if (sqlite3_stricmp(name, "wal_autocheckpoint") == 0) return Autocheckpoint(arguments);
   if (sqlite3_stricmp(name, "wal_checkpoint") == 0) return Checkpoint();
   if (sqlite3_stricmp(name, "page_size") != 0 || value == nullptr) return SQLITE_NOTFOUND;
@@ -45,6 +50,23 @@ int Connection::Pragma(char** arguments) {
   const std::string message = PageSizeIsFixed(database_->path(), live->page_size());
   arguments[0] = sqlite3_mprintf("%s", message.c_str());
   return Report(Status::Invalid(message), SQLITE_ERROR);
+}
+
+// What a process waits for once and not again: libraries, credentials, a connection with its handshake. The request
+// shows the lease and does not take it.
+int Connection::Prepare(char** arguments) {
+  const std::shared_ptr<LiveDatabase> live = database_->live();
+  if (live && writable_.ok() && !settings_.lock_dynamodb_table.empty()) {
+    const Result<std::string> id = live->Id();
+    if (!id.ok()) return Report(id.status());
+    const Duration limit = std::min(settings_.timeout, kLongestPreparation);
+    const Status looked = NewDynamoDbObserver(settings_.lock_dynamodb_table)->Look(*id, limit).status();
+    if (!looked.ok()) {
+      return Report(
+          Status(looked.code(), "the lease of " + database_->path() + " is not to be had: " + looked.message()));
+    }
+  }
+  return Answer(arguments, "ready");
 }
 
 // Stock SQLite takes 0 and negative numbers for "off" and what is no number for 0.

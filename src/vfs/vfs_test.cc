@@ -374,13 +374,14 @@ TEST_F(VfsTest, Pragmas) {
     const char* sql;
     const char* answer;
   };
-  for (const Case& c : {Case{"PRAGMA journal_mode", "wal"}, Case{"PRAGMA journal_mode=DELETE", "wal"},
-                        Case{"PRAGMA journal_mode=OFF", "wal"}, Case{"PRAGMA main.journal_mode=WAL", "wal"},
-                        Case{"PRAGMA locking_mode", "normal"}, Case{"PRAGMA locking_mode=EXCLUSIVE", "normal"},
-                        Case{"PRAGMA mmap_size", "0"}, Case{"PRAGMA mmap_size=1000000", "0"},
-                        Case{"PRAGMA page_size", "4096"}, Case{"PRAGMA page_size=4096", ""},
-                        Case{"PRAGMA wal_checkpoint", "0|-1|-1"}, Case{"PRAGMA wal_checkpoint(TRUNCATE)", "0|-1|-1"},
-                        Case{"PRAGMA synchronous=OFF", ""}, Case{"PRAGMA quick_check", "ok"}}) {
+  for (const Case& c :
+       {Case{"PRAGMA journal_mode", "wal"}, Case{"PRAGMA journal_mode=DELETE", "wal"},
+        Case{"PRAGMA journal_mode=OFF", "wal"}, Case{"PRAGMA main.journal_mode=WAL", "wal"},
+        Case{"PRAGMA locking_mode", "normal"}, Case{"PRAGMA locking_mode=EXCLUSIVE", "normal"},
+        Case{"PRAGMA mmap_size", "0"}, Case{"PRAGMA mmap_size=1000000", "0"}, Case{"PRAGMA page_size", "4096"},
+        Case{"PRAGMA page_size=4096", ""}, Case{"PRAGMA wal_checkpoint", "0|-1|-1"},
+        Case{"PRAGMA wal_checkpoint(TRUNCATE)", "0|-1|-1"}, Case{"PRAGMA synchronous=OFF", ""},
+        Case{"PRAGMA quick_check", "ok"}, Case{"PRAGMA efs_prepare", "ready"}}) {
     EXPECT_EQ(db.Query(c.sql), c.answer) << c.sql;
   }
   EXPECT_EQ(db.Exec("INSERT INTO t VALUES (2)"), SQLITE_OK);

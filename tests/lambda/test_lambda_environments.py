@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import sqlite3
 import threading
@@ -47,6 +48,22 @@ def ballots(site, tmp_path):
         assert stock.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert votes == len(voters)
     return voters
+
+
+def test_the_way_to_the_lease_is_known_before_the_first_visitor_comes(site, counted):
+    site.variables["AWS_ENDPOINT_URL_DYNAMODB"] = counted.url
+    place = site.environment()
+    place.wait_until_idle()
+    assert (counted.actions, site.holders()) == (["PutItem"], [])
+    counted.actions.clear()
+    assert Visitor().vote(place, QUESTION).status == 302
+    assert counted.actions == ["PutItem", "PutItem"]
+
+
+def test_an_environment_whose_way_to_the_lease_is_closed_still_shows_pages(site):
+    place = site.environment(AWS_ENDPOINT_URL_DYNAMODB="http://127.0.0.1:1")
+    assert Visitor().get(place, "/").status == 200
+    assert re.search("could not be prepared: .*127.0.0.1:1", site.log.read_text())
 
 
 def test_a_thawed_environment_goes_on(short_leases, tmp_path):
