@@ -6,9 +6,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "sqlite_efs.h"
@@ -467,13 +469,14 @@ TEST_F(VfsTest, Parameters_that_are_unknown_or_wrong_are_refused_at_open) {
 
 TEST_F(VfsTest, What_lies_behind_a_name_that_is_no_uri_is_not_read) {
   ASSERT_NO_FATAL_FAILURE(MakeLive());
-  using namespace std::string_literals;
-  const std::string name = Path() + "\0wrong\0value\0\0"s;
+  std::array<const char*, 2> parameter = {"wrong", "value"};
+  const std::unique_ptr<const char, void (*)(const char*)> name(
+      sqlite3_create_filename(Path().c_str(), "", "", 1, parameter.data()), &sqlite3_free_filename);
   std::vector<char> memory(static_cast<size_t>(Vfs()->szOsFile));
   auto* const file = reinterpret_cast<sqlite3_file*>(memory.data());
   constexpr int kFlags = SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_READWRITE;
-  EXPECT_EQ(Vfs()->xOpen(Vfs(), name.c_str(), file, kFlags | SQLITE_OPEN_URI, nullptr), SQLITE_CANTOPEN);
-  ASSERT_EQ(Vfs()->xOpen(Vfs(), name.c_str(), file, kFlags, nullptr), SQLITE_OK) << sqlite_efs_last_error();
+  EXPECT_EQ(Vfs()->xOpen(Vfs(), name.get(), file, kFlags | SQLITE_OPEN_URI, nullptr), SQLITE_CANTOPEN);
+  ASSERT_EQ(Vfs()->xOpen(Vfs(), name.get(), file, kFlags, nullptr), SQLITE_OK) << sqlite_efs_last_error();
   EXPECT_EQ(file->pMethods->xClose(file), SQLITE_OK);
 }
 
