@@ -105,6 +105,7 @@ def test_the_end_of_an_expired_item_is_no_loss(table):
 
 
 def test_waiters_are_served_one_after_the_other(table):
+    table.expiration_s = 60  # nobody is taken for dead, however slow the machine
     holder = table.process()
     holder.acquire()
     waiters = {number: table.process() for number in range(1, 5)}
@@ -126,6 +127,7 @@ def test_waiters_are_served_one_after_the_other(table):
 
 
 def test_who_died_in_the_queue_does_not_hold_it_up(table):
+    table.expiration_s = 60
     holder, dead, waiter = table.process(), table.process(), table.process()
     holder.acquire()
     wait_in_queue(table, dead)
