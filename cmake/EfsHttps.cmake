@@ -18,8 +18,7 @@ set(curl_options
   CURL_DISABLE_GETOPTIONS=ON CURL_DISABLE_HSTS=ON CURL_DISABLE_MIME=ON CURL_DISABLE_NETRC=ON CURL_DISABLE_NTLM=ON
   CURL_DISABLE_PROGRESS_METER=ON)
 list(TRANSFORM curl_options PREPEND -D)
-# libcurl appends each byte of a request's head by three calls, across files; compiled as one they become one.
-set(curl_whole_program "-flto -ffat-lto-objects")
+# -flto: libcurl appends each byte of a request's head by three calls, across files; compiled as one they become one.
 ExternalProject_Add(curl_static
   EXCLUDE_FROM_ALL ON
   PREFIX ${curl_root}
@@ -27,7 +26,7 @@ ExternalProject_Add(curl_static
   BINARY_DIR ${curl_root}/build
   DOWNLOAD_COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/scripts/fetch-curl ${curl_root}/source
   CMAKE_ARGS ${curl_options} -DCMAKE_BUILD_TYPE=Release -DCMAKE_POSITION_INDEPENDENT_CODE=ON
-             "-DCMAKE_C_FLAGS_RELEASE=-O3 ${curl_whole_program} -ffunction-sections -fdata-sections"
+             "-DCMAKE_C_FLAGS_RELEASE=-O3 -flto -ffat-lto-objects -ffunction-sections -fdata-sections"
   BUILD_COMMAND ${CMAKE_COMMAND} --build . --target libcurl
   INSTALL_COMMAND ""
   BUILD_BYPRODUCTS ${curl_library}

@@ -19,7 +19,7 @@ using testing::StoreTest;
 class SegmentTest : public StoreTest {
  protected:
   // What the segment's file shows to whoever knows nothing of it.
-  Result<NewFrames> Scan(FrameNumber limit = {UINT32_MAX}) {
+  Result<NewFrames> Scan(FrameNumber limit = kNoLimit) {
     const std::shared_ptr<Segment> segment = Open(1);
     const Result<FileAttributes> attributes = segment->Look();
     if (!attributes.ok()) return attributes.status();

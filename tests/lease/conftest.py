@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 from lease_support import Table
+from support import environment, run_python
 from support.certificates import make_certificate
 
 
@@ -35,3 +36,14 @@ def new_table():
 @pytest.fixture
 def table(new_table, url):
     return new_table(url)
+
+
+@pytest.fixture
+def database(tmp_path, lease_table, counted):
+    """A live database with an empty table t (n), whose leases are in `lease_table`; `counted` has seen nothing yet."""
+    path = tmp_path / "app.sqlite3"
+    # Not in this process: it keeps the first endpoint that it has seen.
+    create = "import sqlite_efs, sys; sqlite_efs.connect(sys.argv[1]).execute('CREATE TABLE t (n INTEGER)')"
+    run_python(create, path, env=environment(**lease_table))
+    counted.actions.clear()
+    return path

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
 from support import dynamodb, environment, run_python
 from support.fault_proxy import Proxy, error, says
 
@@ -19,26 +18,17 @@ PREPARE = (
 try:
     found = [connection.execute("PRAGMA efs_prepare").fetchall() for _ in range(2)]
 except sqlite3.OperationalError as error:
-    found = [sqlite_efs.explain(error) or str(error), error.sqlite_errorname]
+    found = [str(error), error.sqlite_errorname]
 print(json.dumps([found, sqlite_efs.status(connection)["lease"]["held"]]))
 """
 )
-CREATE = "import sqlite_efs, sys; sqlite_efs.connect(sys.argv[1]).execute('CREATE TABLE t (n INTEGER)')"
-
-
-@pytest.fixture
-def database(tmp_path, lease_table, counted):
-    path = tmp_path / "app.sqlite3"
-    run_python(CREATE, path, env=environment(**lease_table))
-    counted.actions.clear()
-    return path
 
 
 def prepare(path, mode="rw", **variables):
     return json.loads(run_python(PREPARE, path, mode, env=environment(**variables)))
 
 
-def test_it_asks_once_and_leaves_the_lease_to_others(database, lease_table, counted):
+def test_it_asks_once_each_time_and_leaves_the_lease_to_others(database, lease_table, counted):
     before = dynamodb.items(lease_table)
     counted.actions.clear()
     assert prepare(database, **lease_table) == [[[["ready"]], [["ready"]]], False]
@@ -57,9 +47,8 @@ def test_who_may_not_write_needs_no_lease(database, lease_table, counted):
     assert counted.actions == []
 
 
-def test_the_embedded_lease_has_nothing_to_prepare(tmp_path):
-    run_python(CREATE, tmp_path / "own.sqlite3", env=environment())
-    assert prepare(tmp_path / "own.sqlite3")[0] == [[["ready"]], [["ready"]]]
+def test_the_embedded_lease_has_nothing_to_prepare(live):
+    assert prepare(live)[0] == [[["ready"]], [["ready"]]]
 
 
 def test_what_a_write_would_be_told_is_told(database, lease_table):

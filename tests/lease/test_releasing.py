@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 import sqlite_efs
-from support import HANG_S, dynamodb, environment, python, run_python
+from support import HANG_S, dynamodb, environment, python
 
 # Of these scripts: `add()` commits one row; the lease would stay for ten seconds if nobody gave it back.
 BEGIN = """
@@ -19,16 +19,6 @@ def add():
 def held():
     return sqlite_efs.status(connection)["lease"]["held"]
 """
-
-
-@pytest.fixture
-def database(tmp_path, lease_table, counted):
-    path = tmp_path / "app.sqlite3"
-    # Not in this process: it keeps the first endpoint that it has seen.
-    create = "import sqlite_efs, sys; sqlite_efs.connect(sys.argv[1]).execute('CREATE TABLE t (n INTEGER)')"
-    run_python(create, path, env=environment(**lease_table))
-    counted.actions.clear()
-    return path
 
 
 @pytest.fixture
